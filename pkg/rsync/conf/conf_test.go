@@ -1,0 +1,411 @@
+package conf
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// files is a Source made of a map from path to text, and of an environment.
+type files struct {
+	text map[string]string
+	env  map[string]string
+}
+
+func (f files) Env(name string) (string, bool) { v, ok := f.env[name]; return v, ok }
+
+func (f files) Read(name string) ([]byte, error) {
+	if t, ok := f.text[name]; ok {
+		return []byte(t), nil
+	}
+	return nil, os.ErrNotExist
+}
+
+func (f files) List(name string) ([]string, bool, error) {
+	if _, ok := f.text[name]; ok {
+		return nil, false, nil
+	}
+	var names []string
+	for n := range f.text {
+		if path.Dir(n) == name {
+			names = append(names, path.Base(n))
+		}
+	}
+	if names == nil {
+		return nil, false, os.ErrNotExist
+	}
+	return names, true, nil
+}
+
+func mustParse(t *testing.T, text string, src Source) *Config {
+	t.Helper()
+	cfg, err := Parse("rsyncd.conf", []byte(text), src)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cfg
+}
+
+// The file of the guide to keeping two players in step, as printed there.
+func TestGuide(t *testing.T) {
+	cfg := mustParse(t, `log file = /drive0/rsyncd.log
+pid file = /drive0/rsyncd.pid
+uid = root
+gid = root
+
+[drive0]
+    path = /drive0
+    use chroot = no
+    read only = no
+
+[drive1]
+    path = /drive1
+    use chroot = no
+    read only = no`, nil)
+	module := func(name string, line int) Module {
+		return Module{Name: name, File: "rsyncd.conf", Line: line, Path: "/" + name, List: true, UID: "root", GID: "root",
+			UseChroot: No, MaxVerbosity: 1, LogFile: "/drive0/rsyncd.log"}
+	}
+	want := &Config{
+		Global:  Global{PidFile: "/drive0/rsyncd.pid", LogFile: "/drive0/rsyncd.log"},
+		Modules: []Module{module("drive0", 6), module("drive1", 11)},
+	}
+	if d := cmp.Diff(want, cfg); d != "" {
+		t.Error(d)
+	}
+	if m, ok := cfg.Module("drive1"); !ok || m.Path != "/drive1" {
+		t.Errorf("Module(drive1) = %v, %v", m, ok)
+	}
+	if _, ok := cfg.Module("Drive1"); ok {
+		t.Error("Module(Drive1) found; clients must name a module exactly")
+	}
+}
+
+func TestGrammar(t *testing.T) {
+	tests := []struct {
+		name, text string
+		want       string // of each module: name|path|comment
+	}{
+		{"names fold", "[m]\nP A t H=/a\nCOMMENT = x", "m|/a|x"},
+		{"header squeezed", "[ a \t  b ]\npath=/a", "a b|/a|"},
+		{"header with comment", "[a] # note\npath=/a", "a|/a|"},
+		{"header over two lines", "[a\\\n b]\npath=/a", "a b|/a|"},
+		{"a header line is not continued", "[a] #\\\npath=/a", "a|/a|"},
+		{"inner space stays", "[a]\npath=/a\ncomment =  x  y   ", "a|/a|x  y"},
+		{"hash in value", "[a]\npath=/a\ncomment = x # y", "a|/a|x # y"},
+		{"only the first =", "[a]\npath=/a\ncomment = x = y", "a|/a|x = y"},
+		{"continued value", "[a]\npath=/a\ncomment = one \\  \n   two\\\nthree", "a|/a|one    twothree"},
+		{"continued name", "[a]\npath=/a\ncom\\\n ment = x", "a|/a|x"},
+		{"comment not continued", "[a]\npath=/a\n# x \\\ncomment = y", "a|/a|y"},
+		{"semicolon comment", "[a]\n ; x\npath=/a", "a|/a|"},
+		{"stray backslash", "[a]\n\\ path=/a\n\\\n comment=x", "a|/a|x"},
+		{"backslash at the end", "[a]\npath=/a\\", "a|/a|"},
+		{"carriage returns", "[a]\r\npath = /a\r\ncomment = x\ry\r\n", "a|/a|xy"},
+		{"later wins", "[a]\npath=/a\npath=/b", "a|/b|"},
+		{"slashes trimmed", "[a]\npath=/a b //\n[r]\npath=//", "a|/a b |;r|/|"},
+		{"inner dot kept", "[a]\npath=/a/./b/", "a|/a/./b|"},
+		{"defaults", "comment=d\npath=/d\n[a]\n[b]\ncomment=x", "a|/d|d;b|/d|x"},
+		{"global again", "comment=d\n[a]\npath=/a\n[GLO BAL]\ncomment=e\n[b]\npath=/b", "a|/a|d;b|/b|e"},
+		{"module again", "[a b]\npath=/a\n[c]\npath=/c\n[AB]\ncomment=x", "a b|/a|x;c|/c|"},
+		{"empty value", "comment=d\n[a]\npath=/a\ncomment=", "a|/a|"},
+		{"bytes kept", "[\xe9]\npath=/\xff\u00a0", "\xe9|/\xff\u00a0|"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var got []string
+			for _, m := range mustParse(t, tt.text, nil).Modules {
+				got = append(got, m.Name+"|"+m.Path+"|"+m.Comment)
+			}
+			if d := cmp.Diff(tt.want, strings.Join(got, ";")); d != "" {
+				t.Error(d)
+			}
+		})
+	}
+}
+
+func TestValues(t *testing.T) {
+	cfg := mustParse(t, `
+address = 10.0.0.1
+port = 8730
+motd file = /etc/motd
+[a]
+path = /a
+read only = FALSE
+write only = 1
+list = No
+use chroot = True
+numeric ids = unset
+uid = 0
+gid = * , audio
+timeout = 600
+max verbosity = 3
+filter = - /x  - /y
+include = /z
+exclude = *.tmp   core
+refuse options = c  delete	!del*
+[b]
+path = /b
+use chroot = -1
+numeric ids = 0
+`, nil)
+	want := &Config{
+		Global: Global{Address: "10.0.0.1", Port: 8730, MotdFile: "/etc/motd"},
+		Modules: []Module{
+			{Name: "a", File: "rsyncd.conf", Line: 5, Path: "/a", WriteOnly: true, UseChroot: Yes, UID: "0", GID: "* , audio",
+				Timeout: 600, MaxVerbosity: 3, Filter: "- /x  - /y", Include: "/z", Exclude: "*.tmp   core",
+				RefuseOptions: []string{"c", "delete", "!del*"}},
+			{Name: "b", File: "rsyncd.conf", Line: 20, Path: "/b", ReadOnly: true, List: true, MaxVerbosity: 1, NumericIDs: No},
+		},
+	}
+	if d := cmp.Diff(want, cfg); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestGIDs(t *testing.T) {
+	for in, want := range map[string][]string{
+		"":                 nil,
+		"root":             {"root"},
+		"* audio,,12 ":     {"*", "audio", "12"},
+		", Some Group, x,": {"Some Group", "x"},
+		" , ":              nil,
+	} {
+		if got := (&Module{GID: in}).GIDs(); !slices.Equal(got, want) {
+			t.Errorf("GIDs of %q = %q, want %q", in, got, want)
+		}
+	}
+}
+
+func TestErrors(t *testing.T) {
+	src := files{text: map[string]string{
+		"/loop":  "&merge /loop",
+		"/bad":   "\n\nlist = maybe",
+		"/d/x":   "",
+		"/d/z.c": "",
+	}}
+	const ok = "[a]\npath=/a\n"
+	tests := []struct {
+		text string
+		want []string // each error's text starts like this
+	}{
+		{ok + "max connections = 4", []string{`rsyncd.conf:3: parameter "max connections" is not supported yet; remove the line`}},
+		{ok + "Read Onyl = no", []string{`rsyncd.conf:3: unknown parameter "Read Onyl" (did you mean "read only"?)`}},
+		{ok + "hots allow = x", []string{`rsyncd.conf:3: unknown parameter "hots allow" (did you mean "hosts allow"?)`}},
+		{ok + "zzz = 1", []string{`rsyncd.conf:3: unknown parameter "zzz"; remove`}},
+		{ok + "port = 1", []string{`rsyncd.conf:3: parameter "port" concerns the whole daemon`}},
+		{ok + "list = maybe", []string{`rsyncd.conf:3: parameter "list": "maybe" is not one of yes`}},
+		{ok + "list = unset", []string{`rsyncd.conf:3: parameter "list": "unset" is not one of yes`}},
+		{ok + "use chroot = x", []string{`rsyncd.conf:3: parameter "use chroot": "x" is not one of yes, no, true, false, 1, 0 or unset`}},
+		{ok + "timeout = 10 minutes", []string{`rsyncd.conf:3: parameter "timeout": "10 minutes" is not a whole number`}},
+		{ok + "timeout = -1", []string{`rsyncd.conf:3: parameter "timeout": -1 is negative`}},
+		{ok + "timeout = 2147483648", []string{`rsyncd.conf:3: parameter "timeout": 2147483648 is larger than 2147483647`}},
+		{"port = 65536", []string{`rsyncd.conf:1: parameter "port": 65536 is no port`}},
+		{ok + "hello", []string{`rsyncd.conf:3: expected "name = value"`}},
+		{ok + "= x", []string{`rsyncd.conf:3: parameter without a name`}},
+		{"[]", []string{`rsyncd.conf:1: module header without a name`}},
+		{"[a\npath=/", []string{`rsyncd.conf:1: module header without a closing ]`}},
+		{"[a/b]\npath=/", []string{`rsyncd.conf:1: module name "a/b" contains a slash`}},
+		{"[a] x\npath=/", []string{`rsyncd.conf:1: unexpected text after ]`}},
+		{"\n[a]\n", []string{`rsyncd.conf:2: module [a] has no path`}},
+		{ok + "comment = \x00", []string{`rsyncd.conf:3: the line holds a zero byte`}},
+		{ok + "comment = \\\n\\\nx\nfoo = 1", []string{`rsyncd.conf:6: unknown parameter "foo"`}},
+		{"&merge", []string{`rsyncd.conf:1: &merge names no file`}},
+		{"&frob /x", []string{`rsyncd.conf:1: unknown directive "&frob"`}},
+		{"&include /none", []string{`rsyncd.conf:1: &include /none: file does not exist`}},
+		{"&merge /bad", []string{`/bad:3: parameter "list"`}},
+		{"&merge /loop", []string{`/loop:1: &merge: more than 16 files include each other; does /loop include itself?`}},
+		{"foo=1\nbar=2\n[a]\nbaz=3", []string{`rsyncd.conf:1:`, `rsyncd.conf:2:`, `rsyncd.conf:4:`, `rsyncd.conf:3: module [a] has no path`}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.text, func(t *testing.T) {
+			cfg, err := Parse("rsyncd.conf", []byte(tt.text), src)
+			if err == nil || cfg != nil {
+				t.Fatalf("Parse = %v, %v; want an error and no Config", cfg, err)
+			}
+			got := strings.Split(err.Error(), "\n")
+			for i, w := range tt.want {
+				if i >= len(got) || !strings.HasPrefix(got[i], w) {
+					t.Errorf("error %d of\n%v\nwant %s", i, err, w)
+				}
+			}
+			if len(got) != len(tt.want) {
+				t.Errorf("%d errors, want %d:\n%v", len(got), len(tt.want), err)
+			}
+			if e := (*Error)(nil); !errors.As(err, &e) {
+				t.Errorf("%v is no *Error", err)
+			}
+		})
+	}
+}
+
+func TestErrorsAreBounded(t *testing.T) {
+	_, err := Parse("f", []byte(strings.Repeat("x=1\n", 10000)), nil)
+	if n := strings.Count(err.Error(), "\n") + 1; n != maxErrors+1 {
+		t.Errorf("%d errors shown, want %d", n, maxErrors+1)
+	}
+	if _, err = Parse("f", make([]byte, maxText+1), nil); err == nil || !strings.Contains(err.Error(), "larger than") {
+		t.Errorf("a huge file: %v", err)
+	}
+	var b strings.Builder
+	for i := range maxModules + 2 {
+		fmt.Fprintf(&b, "[m%d]\npath=/\n", i)
+	}
+	if _, err = Parse("f", []byte(b.String()), nil); err == nil || !strings.Contains(err.Error(), "f:8193: more than 4096 modules") {
+		t.Errorf("too many modules: %v", err)
+	}
+}
+
+// Each row is told to accept its harmless values and none besides, so that no
+// parameter is ever accepted and ignored.
+func TestUnsupported(t *testing.T) {
+	harmless := map[string][]string{
+		"dont compress": {"*.gz *.zip"}, "lock file": {"/var/run/rsyncd.lock", "/x"}, "log format": {"%o %f"},
+		"proxy protocol": {"no", "False"}, "fake super": {"0"}, "forward lookup": {"yes", "no"}, "ignore errors": {"no"},
+		"ignore nonreadable": {"no"}, "insecure links": {"no"}, "max connections": {"0"}, "munge symlinks": {"unset"},
+		"open noatime": {"unset"}, "reverse lookup": {"no"}, "secrets file": {"/x"}, "strict modes": {"yes"},
+		"transfer logging": {"no"}, "listen backlog": {}, "syslog facility": {}, "syslog tag": {}, "name": {},
+	}
+	harmful := map[string][]string{
+		"dont compress": {"*"}, "proxy protocol": {"yes", ""}, "fake super": {"yes"}, "forward lookup": {"x"},
+		"ignore errors": {"yes"}, "ignore nonreadable": {"true"}, "insecure links": {"1"}, "max connections": {"1", "-1"},
+		"munge symlinks": {"yes", "no"}, "open noatime": {"yes", "no"}, "reverse lookup": {"yes"}, "strict modes": {"no"},
+		"transfer logging": {"yes"}, "listen backlog": {"5", "9"}, "syslog facility": {"daemon"}, "syslog tag": {"rsyncd"},
+		"name": {"b"}, "lock file": {}, "log format": {}, "secrets file": {},
+	}
+	for _, p := range Params() {
+		if p.Supported() {
+			continue
+		}
+		good, named := harmless[p.Name]
+		bad := harmful[p.Name]
+		if !named {
+			good, bad = []string{""}, []string{"x", "/x y"}
+		}
+		for i, v := range append(slices.Clone(good), bad...) {
+			text := p.Name + " = " + v + "\n[a]\npath=/"
+			_, err := Parse("f", []byte(text), nil)
+			if (err == nil) != (i < len(good)) {
+				t.Errorf("%s = %s: %v", p.Name, v, err)
+			}
+			if err != nil && !strings.HasPrefix(err.Error(), fmt.Sprintf("f:1: parameter %q is not supported yet; ", p.Name)) {
+				t.Errorf("%s = %s: %v", p.Name, v, err)
+			}
+		}
+	}
+}
+
+// The defaults that a module gets are those the table states.
+func TestDefaults(t *testing.T) {
+	var g Global
+	m := moduleDefaults()
+	for _, p := range Params() {
+		if !p.Supported() {
+			continue
+		}
+		before := fmt.Sprintf("%+v %+v", g, m)
+		value := p.Default
+		if err := store(p.field(&g, &m), p, value); err != nil {
+			t.Errorf("%s = %q: %v", p.Name, value, err)
+		}
+		if after := fmt.Sprintf("%+v %+v", g, m); after != before {
+			t.Errorf("storing the default of %s changed\n%s to\n%s", p.Name, before, after)
+		}
+	}
+}
+
+func TestInclude(t *testing.T) {
+	src := files{text: map[string]string{
+		"/m/one.inc":    "comment = merged",
+		"/m/no.conf":    "zzz",
+		"/i/b.conf":     "comment = inner\nport = 99\n[b]\npath = /b",
+		"/i/a.conf":     "[a]\npath=/a",
+		"/i/.h.conf":    "[h]\npath=/h",
+		"/i/no.inc":     "zzz",
+		"/i/a.conf.bak": "zzz",
+	}}
+	cfg := mustParse(t, `comment = outer
+&include /i
+[after]
+path = /after
+&merge /m
+&Include = /i/a.conf
+comment = late
+[last]
+path = /last
+`, src)
+	var got []string
+	for _, m := range cfg.Modules {
+		got = append(got, fmt.Sprintf("%s %s:%d %s", m.Name, m.File, m.Line, m.Comment))
+	}
+	want := []string{
+		"h /i/.h.conf:1 outer", "a /i/a.conf:1 outer", "b /i/b.conf:3 inner",
+		"after rsyncd.conf:3 merged", "last rsyncd.conf:8 late",
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+	if cfg.Global.Port != 0 {
+		t.Errorf("port %d leaked out of an &include", cfg.Global.Port)
+	}
+}
+
+func TestExpand(t *testing.T) {
+	env := func(name string) (string, bool) {
+		v, ok := map[string]string{"HOME": "/root", "RSYNC_USER_NAME": "%HOME%", "EMPTY": "", "BIG": strings.Repeat("x", 40<<10)}[name]
+		return v, ok
+	}
+	for in, want := range map[string]string{
+		"%HOME% %% %NOPE% %home% 50% %%HOME%% %HO ME%": "/root %% %NOPE% %home% 50% %/root% %HO ME%",
+		"/home/%RSYNC_USER_NAME%/x":                    "/home/%HOME%/x",
+		"a%EMPTY%b":                                    "ab",
+		"%HOME":                                        "%HOME",
+		"%BIG%%BIG%":                                   "%BIG%%BIG%",
+	} {
+		if got := Expand(in, env); got != want {
+			t.Errorf("Expand(%q) = %q, want %q", in, got, want)
+		}
+	}
+	src := files{env: map[string]string{"V": "no", "N": "7"}}
+	m := mustParse(t, "[a]\npath=/%V%\nlist=%V%\ntimeout=%N%\nrefuse options = x %W%", src).Modules[0]
+	if m.List || m.Timeout != 7 || m.Path != "/%V%" {
+		t.Errorf("numbers and booleans are expanded on reading, strings not: %+v", m)
+	}
+	x := m.Expanded(func(name string) (string, bool) { return "v w", true })
+	if d := cmp.Diff([]string{"x", "v", "w"}, x.RefuseOptions); d != "" || x.Path != "/v w" || m.RefuseOptions[1] != "%W%" {
+		t.Errorf("%s %q %q", d, x.Path, m.RefuseOptions)
+	}
+	if g := (Global{LogFile: "%X%"}).Expanded(func(string) (string, bool) { return "/l", true }); g.LogFile != "/l" {
+		t.Errorf("global log file %q", g.LogFile)
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add("log file = /x\n[a]\n path = /a\n read only = no\n")
+	f.Add("[ a  b ]#\n\\ path=/a\\\n/b\ncomment = %X% = \\ \n[global]\n&merge /m\n&include=/m")
+	f.Add("timeout=%N%\n[a\n]\nuse chroot=-1\ngid=,a b,*\nrefuse options=* !a\x00")
+	f.Fuzz(func(t *testing.T, text string) {
+		src := files{text: map[string]string{"/m": text}, env: map[string]string{"X": text}}
+		cfg, err := Parse("f", []byte(text), src)
+		if (cfg == nil) == (err == nil) {
+			t.Fatalf("Parse = %v, %v", cfg, err)
+		}
+		if cfg == nil {
+			return
+		}
+		seen := map[string]bool{}
+		for _, m := range cfg.Modules {
+			if m.Name == "" || m.Path == "" || strings.ContainsAny(m.Name, "/]\n") || seen[fold(m.Name)] || m.Timeout < 0 {
+				t.Fatalf("module %+v", m)
+			}
+			seen[fold(m.Name)] = true
+			m.GIDs()
+			m.Expanded(src.Env)
+		}
+	})
+}

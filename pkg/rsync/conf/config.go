@@ -1,0 +1,107 @@
+package conf
+
+// Tri is a boolean that may also be left unset, which lets the program choose
+// by circumstance (rsyncd.conf's "use chroot", "numeric ids").
+type Tri uint8
+
+// The three states. The zero value is Unset.
+const (
+	Unset Tri = iota
+	No
+	Yes
+)
+
+// Or gives the boolean that t stands for, or fallback when t is unset.
+func (t Tri) Or(fallback bool) bool {
+	if t == Unset {
+		return fallback
+	}
+	return t == Yes
+}
+
+// String gives the spelling used in rsyncd.conf.
+func (t Tri) String() string {
+	switch t {
+	case No:
+		return "no"
+	case Yes:
+		return "yes"
+	}
+	return "unset"
+}
+
+// Config is what one rsyncd.conf, with the files it includes, says.
+type Config struct {
+	Global Global
+	// Modules stand in the order of their first [header]. Module names differ
+	// from each other even when case and white space are ignored.
+	Modules []Module
+}
+
+// Global holds what concerns the daemon as a whole. Strings may hold %VAR%
+// references; Expanded replaces them.
+type Global struct {
+	// Address is the name or IP address to listen on, "" for all.
+	Address string
+	// Port is the TCP port, 0 when the file names none (rsync: 873).
+	Port int
+	// MotdFile is shown to every client on connecting, "" for none.
+	MotdFile string
+	// PidFile receives the daemon's process id, "" for none.
+	PidFile string
+	// LogFile is where messages go that belong to no module, "" when unset.
+	LogFile string
+}
+
+// Module is one exported directory tree with rsync's defaults filled in. Uid,
+// gid and paths stand as written: nothing is looked up here. Strings may hold
+// %VAR% references until Expanded is called.
+type Module struct {
+	// Name as in the [header], each inner run of white space made one space.
+	Name string
+	// File and Line are where the [header] stands, for messages.
+	File string
+	Line int
+	// Path is the directory served; never empty after Parse. Trailing slashes
+	// are dropped except for "/" itself, as rsync does (so that a directory
+	// whose name ends in a space can be written with a slash behind it). An
+	// inner "/./" is kept: it divides the chroot from what is served.
+	Path string
+	// Comment stands beside the name in the listing of modules.
+	Comment string
+	// ReadOnly refuses uploads (default yes), WriteOnly refuses downloads
+	// (default no), List shows the module in listings (default yes).
+	ReadOnly, WriteOnly, List bool
+	// UID is a user name or number, "" for rsync's default: nobody when the
+	// daemon runs as root, else no change.
+	UID string
+	// GID is the list as written; GIDs splits it. "" as for UID.
+	GID string
+	// UseChroot unset: try, and carry on without where it is not possible.
+	UseChroot Tri
+	// NumericIDs unset: yes in a chroot, else no.
+	NumericIDs Tri
+	// Timeout of reading and writing in seconds, 0 for the client's choice.
+	Timeout int
+	// MaxVerbosity is the highest -v level honoured for the daemon's log.
+	MaxVerbosity int
+	// Filter, Include and Exclude are the daemon's own rules, each a list
+	// separated by white space, handed on verbatim. Priority in this order.
+	Filter, Include, Exclude string
+	// RefuseOptions are the patterns of "refuse options", one an element.
+	RefuseOptions []string
+	// LogFile of this module's transfers; the global one unless overridden.
+	LogFile string
+}
+
+// Source is what Parse may ask for while it reads. Implementations need not be
+// safe for concurrent use. Parse itself never touches the file system.
+type Source interface {
+	// Env gives an environment variable and whether it is set.
+	Env(name string) (value string, ok bool)
+	// Read gives the text of a file that &include or &merge names.
+	Read(path string) ([]byte, error)
+	// List gives the names (without the directory, in any order) of the files
+	// in path, and dir = false when path is not a directory.
+	List(path string) (names []string, dir bool, err error)
+}

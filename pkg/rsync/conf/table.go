@@ -1,0 +1,119 @@
+package conf
+
+// Params gives the table of all parameters of rsync 3.5.0's rsyncd.conf(5), in
+// its order of scope and name. A row becomes supported by naming the field it
+// is kept in.
+func Params() []Param {
+	return append(globalParams(), moduleParams()...)
+}
+
+func globalParams() []Param {
+	const g = ScopeGlobal
+	return []Param{
+		{Name: "address", Scope: g, field: func(g *Global, _ *Module) any { return &g.Address }},
+		{Name: "daemon chroot", Scope: g, holds: empty},
+		{Name: "daemon gid", Scope: g, holds: empty},
+		{Name: "daemon uid", Scope: g, holds: empty},
+		{Name: "listen backlog", Scope: g, Kind: KindInt, Default: "5",
+			advice: "remove the line: the system's own limit is used"},
+		{Name: "motd file", Scope: g, field: func(g *Global, _ *Module) any { return &g.MotdFile }},
+		{Name: "pid file", Scope: g, field: func(g *Global, _ *Module) any { return &g.PidFile }},
+		{Name: "port", Scope: g, Kind: KindInt, Default: "0", field: func(g *Global, _ *Module) any { return &g.Port }},
+		{Name: "proxy protocol", Scope: g, Kind: KindBool, Default: "no", holds: isBool(No)},
+		{Name: "proxy protocol hosts", Scope: g, holds: empty},
+		{Name: "socket options", Scope: g, holds: empty},
+	}
+}
+
+func moduleParams() []Param {
+	return []Param{
+		{Name: "auth digest", holds: empty},
+		{Name: "auth users", Kind: KindList, holds: empty,
+			advice: "without passwords, protect the module by the network it is on and remove the line"},
+		{Name: "charset", holds: empty},
+		{Name: "comment", field: func(_ *Global, m *Module) any { return &m.Comment }},
+		{Name: "dont compress", Kind: KindList, holds: not("*"), // rsync looks at "*" only
+			advice: "remove the line: nothing is compressed"},
+		{Name: "early exec", holds: empty},
+		{Name: "exclude", field: func(_ *Global, m *Module) any { return &m.Exclude }},
+		{Name: "exclude from", holds: empty, advice: "put its patterns into \"exclude\" or \"filter\""},
+		{Name: "fake super", Kind: KindBool, Default: "no", holds: isBool(No)},
+		{Name: "filter", field: func(_ *Global, m *Module) any { return &m.Filter }},
+		{Name: "forward lookup", Kind: KindBool, Default: "yes", holds: isBool(Yes, No)}, // for "hosts allow" only
+		{Name: "gid", field: func(_ *Global, m *Module) any { return &m.GID }},
+		{Name: "hosts allow", Kind: KindList, holds: empty,
+			advice: "limit who can connect with \"address\" or a firewall and remove the line"},
+		{Name: "hosts deny", Kind: KindList, holds: empty,
+			advice: "limit who can connect with \"address\" or a firewall and remove the line"},
+		{Name: "ignore errors", Kind: KindBool, Default: "no", holds: isBool(No)},
+		{Name: "ignore nonreadable", Kind: KindBool, Default: "no", holds: isBool(No)},
+		{Name: "include", field: func(_ *Global, m *Module) any { return &m.Include }},
+		{Name: "include from", holds: empty, advice: "put its patterns into \"include\" or \"filter\""},
+		{Name: "incoming chmod", holds: empty},
+		{Name: "insecure links", Kind: KindBool, Default: "no", holds: isBool(No)},
+		{Name: "list", Kind: KindBool, Default: "yes", field: func(_ *Global, m *Module) any { return &m.List }},
+		{Name: "lock file", Default: "/var/run/rsyncd.lock", holds: unused}, // for "max connections" only
+		{Name: "log file", field: func(_ *Global, m *Module) any { return &m.LogFile }},
+		{Name: "log format", Default: "%o %h [%a] %m (%u) %f %l", holds: unused}, // for "transfer logging" only
+		{Name: "max connections", Kind: KindInt, Default: "0", holds: only("0")},
+		{Name: "max verbosity", Kind: KindInt, Default: "1", field: func(_ *Global, m *Module) any { return &m.MaxVerbosity }},
+		{Name: "munge symlinks", Kind: KindTri, Default: "unset", holds: only("unset")},
+		{Name: "name", advice: "give the name in the [header] and remove the line"},
+		{Name: "name converter", holds: empty},
+		{Name: "numeric ids", Kind: KindTri, Default: "unset", field: func(_ *Global, m *Module) any { return &m.NumericIDs }},
+		{Name: "open noatime", Kind: KindTri, Default: "unset", holds: only("unset")},
+		{Name: "outgoing chmod", holds: empty},
+		{Name: "path", Kind: KindPath, field: func(_ *Global, m *Module) any { return &m.Path }},
+		{Name: "post-xfer exec", holds: empty},
+		{Name: "pre-xfer exec", holds: empty},
+		{Name: "read only", Kind: KindBool, Default: "yes", field: func(_ *Global, m *Module) any { return &m.ReadOnly }},
+		{Name: "refuse options", Kind: KindList, field: func(_ *Global, m *Module) any { return &m.RefuseOptions }},
+		{Name: "reverse lookup", Kind: KindBool, Default: "yes", holds: isBool(No),
+			advice: "set it to no: clients are logged by address"},
+		{Name: "secrets file", holds: unused}, // for "auth users" only
+		{Name: "strict modes", Kind: KindBool, Default: "yes", holds: isBool(Yes)},
+		{Name: "syslog facility", Kind: KindEnum, Default: "daemon", advice: "log to a file with \"log file\" and remove the line"},
+		{Name: "syslog tag", Default: "rsyncd", advice: "log to a file with \"log file\" and remove the line"},
+		{Name: "temp dir", Kind: KindPath, holds: empty},
+		{Name: "timeout", Kind: KindInt, Default: "0", field: func(_ *Global, m *Module) any { return &m.Timeout }},
+		{Name: "transfer logging", Kind: KindBool, Default: "no", holds: isBool(No)},
+		{Name: "uid", field: func(_ *Global, m *Module) any { return &m.UID }},
+		{Name: "use chroot", Kind: KindTri, Default: "unset", field: func(_ *Global, m *Module) any { return &m.UseChroot }},
+		{Name: "write only", Kind: KindBool, Default: "no", field: func(_ *Global, m *Module) any { return &m.WriteOnly }},
+	}
+}
+
+// moduleDefaults is a module with every supported parameter at its default.
+func moduleDefaults() Module {
+	return Module{ReadOnly: true, List: true, MaxVerbosity: 1}
+}
+
+// The values of an unsupported parameter that change nothing.
+
+func empty(value string) bool { return value == "" }
+
+// unused is for a parameter that only says how another, unsupported one is done.
+func unused(string) bool { return true }
+
+func only(harmless string) func(string) bool {
+	return func(value string) bool { return fold(value) == harmless }
+}
+
+func not(harmful string) func(string) bool {
+	return func(value string) bool { return value != harmful }
+}
+
+func isBool(harmless ...Tri) func(string) bool {
+	return func(value string) bool {
+		t, err := parseBool(value)
+		if err != nil {
+			return false
+		}
+		for _, h := range harmless {
+			if t == h {
+				return true
+			}
+		}
+		return false
+	}
+}
