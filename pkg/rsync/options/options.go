@@ -1,0 +1,178 @@
+package options
+
+// Tri is a switch that may be left to the program's choice.
+type Tri uint8
+
+// The three states. The zero value is Unset.
+const (
+	Unset Tri = iota
+	No
+	Yes
+)
+
+// Or gives the boolean that t stands for, or fallback when t is unset.
+func (t Tri) Or(fallback bool) bool {
+	if t == Unset {
+		return fallback
+	}
+	return t == Yes
+}
+
+// Number is a whole number that may be absent.
+type Number struct {
+	Set   bool
+	Value int64
+}
+
+// DeleteMode says when files that the sender does not have are removed.
+type DeleteMode uint8
+
+// The modes. DeleteDefault leaves the moment to the protocol: newer versions
+// delete during the transfer, older ones before it. // compat.c:setup_protocol
+const (
+	DeleteNone DeleteMode = iota
+	DeleteDefault
+	DeleteBefore
+	DeleteDuring
+	DeleteDelay
+	DeleteAfter
+)
+
+// DirsMode says whether directories are transferred when Recurse is off.
+type DirsMode uint8
+
+// The modes: not given, --no-dirs, --dirs.
+const (
+	DirsUnset DirsMode = iota
+	DirsNo
+	DirsYes
+)
+
+// ListMode says whether the run only lists.
+type ListMode uint8
+
+// The modes: copy; list because there is no destination; list because
+// --list-only asks for it (only then the server is told).
+const (
+	ListNo ListMode = iota
+	ListImplied
+	ListAsked
+)
+
+// RuleKind says which option brought a filter rule.
+type RuleKind uint8
+
+// The kinds. The From kinds carry the name of a file that is still unread.
+const (
+	RuleFilter RuleKind = iota
+	RuleExclude
+	RuleInclude
+	RuleExcludeFrom
+	RuleIncludeFrom
+)
+
+// Rule is one filter option as written.
+type Rule struct {
+	Kind RuleKind
+	Text string
+}
+
+// Family is the address family for connecting and listening.
+type Family uint8
+
+// The families: either, --ipv4, --ipv6.
+const (
+	FamilyAny Family = iota
+	FamilyIPv4
+	FamilyIPv6
+)
+
+// Options is what a command line, or the argument list sent to a server,
+// means. The zero value is rsync's default for everything. Fields bear rsync's
+// names. A field whose option the engine does not support yet (see All) is
+// zero in whatever Parse and ParseServer return.
+type Options struct {
+	// Args are the arguments that are not options, in order. For a server the
+	// leading "." that closes the options is left out.
+	Args []string
+
+	// Server: this side was started by a client. Sender: with Server, this
+	// side sends (the client pulls). Daemon: --daemon was given.
+	Server, Sender, Daemon bool
+	// ClientInfo holds the capability letters a client of protocol 30 and
+	// later sends behind "-e.", e.g. "iLsfxCIvu"; "" when there were none.
+	ClientInfo string
+	// ClientPrerelease is the "VERSION.SUB" a pre-release client puts before
+	// the letters, "" for released ones. // compat.c:check_sub_protocol
+	ClientPrerelease string
+	// Help and Version ask for a text instead of a transfer.
+	Help, Version bool
+
+	// What is transferred.
+	Recurse    bool     // -r, also from -a
+	IncRecurse Tri      // --inc-recursive; unset means allowed
+	Dirs       DirsMode // -d; use TransferDirs for the effective value
+	Links      bool     // -l
+	Devices    bool     // --devices, also from -D
+	Specials   bool     // --specials, also from -D
+	ListOnly   ListMode
+	Rules      []Rule // --exclude and its kin, in command-line order
+	MaxSize    Number // bytes
+	MinSize    Number // bytes
+
+	// What is preserved.
+	Perms, Times, Owner, Group  bool // -p -t -o -g
+	NumericIDs                  bool
+	OmitDirTimes, OmitLinkTimes bool // -O -J
+
+	// What is skipped.
+	Update            bool // -u
+	Checksum          bool // -c
+	SizeOnly          bool
+	IgnoreTimes       bool // -I
+	IgnoreExisting    bool
+	IgnoreNonExisting bool   // --existing
+	ModifyWindow      Number // seconds; negative compares nanoseconds
+
+	// What is deleted. DeleteExcluded comes with a Delete other than None.
+	Delete         DeleteMode
+	DeleteExcluded bool
+	MaxDelete      Number // 0 forbids every deletion
+	IgnoreErrors   bool
+	Force          bool
+
+	// How it is transferred.
+	DryRun    bool // -n
+	WholeFile Tri  // -W; unset: whole files only for local copies
+	// BlockSize is that of -B in bytes, 0 for the one that depends on the file's
+	// size. At most 512 MiB; the protocol in use may allow less.
+	BlockSize      int32
+	ChecksumChoice string // "" for negotiation; "name" or "transfer,preupdate"
+	ChecksumSeed   int32  // 0 for a random one
+	Protocol       int    // highest version to announce, 0 for the newest
+	Timeout        int    // seconds without data, 0 for none
+	Contimeout     int    // seconds for connecting, 0 for none
+	Fsync          bool
+	Partial        bool
+	Inplace        bool
+
+	// What is said.
+	Verbose       int // count of -v
+	Quiet         int // count of -q
+	Itemize       int // count of -i
+	Progress      bool
+	Stats         bool
+	HumanReadable int // count of -h: 0 groups digits, 1 units of 1000, 2 of 1024; -1 for --no-h
+	// LogFormat is what a client tells a server about its own output:
+	// "%i", "%i%I", "%o", "X" or "". // options.c:server_options
+	LogFormat string
+
+	// Where to.
+	Port    int    // 0 when not given
+	Address string // local address to bind or listen on
+	Family  Family
+
+	// Daemon mode.
+	Config   string // --config
+	NoDetach bool
+}

@@ -1,0 +1,69 @@
+package options
+
+import (
+	"slices"
+	"strings"
+)
+
+// Peer is what ServerArgs must know about the connection.
+type Peer struct {
+	// Push: this side sends, the server receives.
+	Push bool
+	// Capabilities are the letters this program can stand for, in rsync's
+	// order, e.g. "iLsfxCIvu"; "" where the protocol is too old for them
+	// (below 30), so that none go out. "i" is left out where the options rule
+	// incremental recursion out. // options.c:maybe_add_e_option
+	Capabilities string
+}
+
+// ServerArgs gives the argument list for the server's side, "--server" first,
+// without the closing "." and the paths. It is what rsync 3.5.0 sends for the
+// same options, in the same order. No argument needs quoting for a shell.
+// // options.c:server_options
+func (o *Options) ServerArgs(p Peer) []string {
+	args := []string{"--server"}
+	if !p.Push {
+		args = append(args, "--sender")
+	}
+	var sends []send
+	for _, r := range table() {
+		sends = append(sends, r.sends...)
+	}
+	slices.SortStableFunc(sends, func(a, b send) int { return a.order - b.order })
+	bundle := "-"
+	i := 0
+	for ; i < len(sends) && sends[i].order < bundleEnd; i++ {
+		bundle += sends[i].text(o, p)
+	}
+	if bundle += o.capabilities(p); bundle != "-" {
+		args = append(args, bundle)
+	}
+	for _, s := range sends[i:] {
+		if arg := s.text(o, p); arg != "" {
+			args = append(args, arg)
+		}
+	}
+	return args
+}
+
+// capabilities gives the "e.iLs..." that ends the bundle.
+func (o *Options) capabilities(p Peer) string {
+	if p.Capabilities == "" {
+		return ""
+	}
+	letters := p.Capabilities
+	if !o.mayIncRecurse(p.Push) {
+		letters = strings.ReplaceAll(letters, "i", "")
+	}
+	return "e." + letters
+}
+
+// mayIncRecurse says whether the file list may be sent piece by piece. A
+// receiver that deletes before or after needs the whole of it at once.
+// // compat.c:set_allow_inc_recurse
+func (o *Options) mayIncRecurse(sender bool) bool {
+	if !o.Recurse || o.IncRecurse == No {
+		return false
+	}
+	return sender || o.Delete != DeleteBefore && o.Delete != DeleteAfter
+}

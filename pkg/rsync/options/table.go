@@ -1,0 +1,195 @@
+package options
+
+// table gives every option of rsync 3.5.0. It is built anew for each caller so
+// that nobody can change it for another.
+func table() []row {
+	var all []row
+	for g, rows := range [groupCount][]row{
+		groupWhat:       whatRows(),
+		groupKeep:       keepRows(),
+		groupSkip:       skipRows(),
+		groupDelete:     deleteRows(),
+		groupFilter:     filterRows(),
+		groupHow:        howRows(),
+		groupOutput:     outputRows(),
+		groupConnection: connectionRows(),
+		groupOther:      otherRows(),
+	} {
+		for _, r := range rows {
+			r.group = group(g)
+			all = append(all, r)
+		}
+	}
+	for i := range all {
+		for j := range all {
+			if all[i].needs != "" && all[j].long == all[i].needs {
+				all[i].modes &= all[j].modes
+			}
+		}
+	}
+	return all
+}
+
+func whatRows() []row {
+	return []row{
+		value("archive", "a", "", "keep everything usual: the same as -rlptgoD", archive),
+		flag("recursive", "r", "go down into directories", func(o *Options) *bool { return &o.Recurse }).no().
+			letter(32, anySide).toServer(102, noRecurse),
+		value("inc-recursive", "", "", "send the file list piece by piece where possible (default)", setIncRecurse(Yes)).
+			alias("i-r").no("i-r").undo(setIncRecurse(No)),
+		value("dirs", "d", "", "transfer directories without going down into them", setDirs(DirsYes)).from("2.6.4").
+			no().undo(setDirs(DirsNo)).toServer(8, dirsLetter),
+		todo("old-dirs", "", "", "--dirs for servers before 2.6.4").alias("old-d").from("3.0.1"),
+		value("list-only", "", "", "list the source instead of copying it", setListOnly).from("2.6.4").toServer(101, listOnlyWord),
+		todo("relative", "R", "", "recreate the whole path of each source").no(),
+		todo("implied-dirs", "", "", "with --relative, create the directories on the way too").alias("i-d").no("i-d").from("2.6.0"),
+		todo("copy-links", "L", "", "copy what symlinks point to"),
+		todo("copy-unsafe-links", "", "", "copy what symlinks out of the tree point to"),
+		todo("safe-links", "", "", "leave out symlinks that point out of the tree"),
+		todo("copy-dirlinks", "k", "", "copy the directory a symlink points to").from("2.6.7"),
+		todo("one-file-system", "x", "", "stay on the file system of each source").no(),
+		todo("copy-devices", "", "", "copy what a device holds like a file").from("3.2.4"),
+		todo("files-from", "", "FILE", "read the names to transfer from a file").from("2.6.0"),
+		todo("from0", "0", "", "names in files end in zero bytes").from("2.6.0").noLong(),
+		todo("ignore-missing-args", "", "", "do not mind sources that do not exist").from("3.1.0"),
+		todo("prune-empty-dirs", "m", "", "leave out directories without files").from("2.6.7").no(),
+	}
+}
+
+func keepRows() []row {
+	return []row{
+		flag("links", "l", "copy symlinks as symlinks", func(o *Options) *bool { return &o.Links }).no().letter(7, anySide),
+		flag("perms", "p", "keep permissions", func(o *Options) *bool { return &o.Perms }).no().letter(28, anySide),
+		flag("times", "t", "keep modification times", func(o *Options) *bool { return &o.Times }).no().letter(25, anySide),
+		flag("owner", "o", "keep owners (as root)", func(o *Options) *bool { return &o.Owner }).no().letter(22, anySide),
+		flag("group", "g", "keep groups", func(o *Options) *bool { return &o.Group }).no().letter(23, anySide),
+		value("", "D", "", "the same as --devices --specials", setDevices(true)).no().undo(setDevices(false)),
+		flag("devices", "", "keep device files (as root)", func(o *Options) *bool { return &o.Devices }).noLong().toServer(24, devicesLetter),
+		flag("specials", "", "keep sockets and named pipes", func(o *Options) *bool { return &o.Specials }).from("2.6.7").
+			noLong().toServer(104, specialsWord),
+		flag("numeric-ids", "", "keep the numbers of owners and groups, whatever their names",
+			func(o *Options) *bool { return &o.NumericIDs }).noLong().word(137, anySide),
+		flag("omit-dir-times", "O", "do not keep the times of directories",
+			func(o *Options) *bool { return &o.OmitDirTimes }).from("2.6.4").no().letter(11, onlyPush),
+		flag("omit-link-times", "J", "do not keep the times of symlinks",
+			func(o *Options) *bool { return &o.OmitLinkTimes }).no().letter(12, onlyPush),
+		todo("hard-links", "H", "", "keep hard links").no(),
+		todo("executability", "E", "", "keep only whether a file can be executed").from("2.6.7"),
+		todo("chmod", "", "CHMOD", "change permissions on the way").from("2.6.7"),
+		todo("acls", "A", "", "keep access control lists").from("3.0.0").no(),
+		todo("xattrs", "X", "", "keep extended attributes").from("3.0.0").no(),
+		todo("atimes", "U", "", "keep access times").from("3.2.0").no(),
+		todo("open-noatime", "", "", "read files without changing their access times").from("3.2.0").noLong(),
+		todo("crtimes", "N", "", "keep creation times").from("3.2.3").no(),
+		todo("super", "", "", "try what only root may do").from("2.6.7").noLong().undo(lacking("--no-super")),
+		todo("fake-super", "", "", "keep root's attributes in extended attributes").from("3.0.0"),
+		todo("munge-links", "", "", "disable symlinks by a prefix").noLong(),
+		todo("keep-dirlinks", "K", "", "treat a symlink to a directory at the destination as one").from("2.6.3"),
+		todo("drop-D", "", "", "create no devices and specials").from("3.5.0").noLong(),
+		todo("insecure-links", "", "", "follow symlinks of others in paths given as options").from("3.5.0").noLong(),
+		todo("confine-root", "", "DIR", "refuse paths given as options that lead out of DIR").from("3.5.0"),
+		todo("usermap", "", "STRING", "map owners").from("3.1.0"),
+		todo("groupmap", "", "STRING", "map groups").from("3.1.0"),
+		todo("chown", "", "USER:GROUP", "give everything to one owner").from("3.1.0"),
+	}
+}
+
+func skipRows() []row {
+	return []row{
+		flag("update", "u", "skip files that are newer at the destination", func(o *Options) *bool { return &o.Update }).letter(5, anySide),
+		flag("checksum", "c", "compare contents, not size and time", func(o *Options) *bool { return &o.Checksum }).no().letter(33, anySide),
+		flag("size-only", "", "skip files of the same size", func(o *Options) *bool { return &o.SizeOnly }).word(127, onlyPush),
+		flag("ignore-times", "I", "transfer even where size and time agree",
+			func(o *Options) *bool { return &o.IgnoreTimes }).letter(35, anySide),
+		value("modify-window", "@", "NUM", "take times that differ by up to NUM seconds for equal", setModifyWindow).
+			toServer(131, modifyWindowWord),
+		flag("existing", "", "create nothing new", func(o *Options) *bool { return &o.IgnoreNonExisting }).
+			alias("ignore-non-existing").word(141, onlyPush),
+		flag("ignore-existing", "", "leave existing files as they are",
+			func(o *Options) *bool { return &o.IgnoreExisting }).from("2.5.2").word(140, onlyPush),
+		value("max-size", "", "SIZE", "skip files larger than SIZE",
+			size("max-size", maxInt64, func(o *Options, n int64) { o.MaxSize = Number{true, n} })).from("2.6.4").
+			toServer(122, sizeWord("--max-size=", func(o *Options) Number { return o.MaxSize })),
+		value("min-size", "", "SIZE", "skip files smaller than SIZE",
+			size("min-size", maxInt64, func(o *Options, n int64) { o.MinSize = Number{true, n} })).from("2.6.7").
+			toServer(121, sizeWord("--min-size=", func(o *Options) Number { return o.MinSize })),
+	}
+}
+
+func deleteRows() []row {
+	return []row{
+		value("delete", "", "", "delete what the source does not have", func(s *state, _ string) *Error { s.delete = true; return nil }).
+			toServer(123, deleteWord),
+		value("delete-before", "", "", "delete before the transfer",
+			func(s *state, _ string) *Error { s.deleteBefore = true; return nil }).from("2.6.4"),
+		value("delete-during", "", "", "delete during the transfer", setDeleteDuring(DeleteDuring)).from("2.6.4"),
+		value("del", "", "", "the same as --delete-during", setDeleteDuring(DeleteDuring)).from("2.6.4"),
+		value("delete-delay", "", "", "find deletions during the transfer, delete after it", setDeleteDuring(DeleteDelay)).from("3.0.0").notYet(),
+		value("delete-after", "", "", "delete after the transfer",
+			func(s *state, _ string) *Error { s.deleteAfter = true; return nil }),
+		flag("delete-excluded", "", "delete excluded files too", func(o *Options) *bool { return &o.DeleteExcluded }).word(124, onlyPush),
+		value("max-delete", "", "NUM", "delete at most NUM files", number("max-delete", minInt32, maxInt32,
+			func(o *Options, n int32) { o.MaxDelete = Number{true, int64(n)} })).toServer(120, maxDeleteWord),
+		flag("ignore-errors", "", "delete even after read errors", func(o *Options) *bool { return &o.IgnoreErrors }).noLong().word(134, anySide),
+		flag("force", "", "delete directories that are in the way, with their contents",
+			func(o *Options) *bool { return &o.Force }).noLong().word(125, onlyPush),
+		todo("delete-missing-args", "", "", "delete sources that do not exist from the destination").from("3.1.0"),
+		todo("remove-source-files", "", "", "remove files from the source once copied").from("2.6.9"),
+		todo("remove-sent-files", "", "", "an old form of --remove-source-files"),
+	}
+}
+
+func filterRows() []row {
+	return []row{
+		value("exclude", "", "PATTERN", "leave out what fits PATTERN", addRule(RuleExclude)).in(client),
+		value("include", "", "PATTERN", "do not leave out what fits PATTERN", addRule(RuleInclude)).in(client),
+		value("exclude-from", "", "FILE", "read exclude patterns from FILE", addRule(RuleExcludeFrom)).in(client),
+		value("include-from", "", "FILE", "read include patterns from FILE", addRule(RuleIncludeFrom)).in(client),
+		value("filter", "f", "RULE", "add a filter rule", addRule(RuleFilter)).in(client).from("2.6.4"),
+		todo("", "F", "", "read .rsync-filter in each directory; twice: and leave it out").from("2.6.4"),
+		todo("cvs-exclude", "C", "", "leave out what CVS would"),
+	}
+}
+
+func howRows() []row {
+	return []row{
+		flag("dry-run", "n", "show what would be done, change nothing", func(o *Options) *bool { return &o.DryRun }).letter(6, anySide),
+		value("whole-file", "W", "", "copy whole files, without looking for differences", setWholeFile(Yes)).no().undo(setWholeFile(No)).
+			toServer(20, wholeFileLetter),
+		value("block-size", "B", "SIZE", "compare blocks of SIZE bytes",
+			size("block-size", maxBlockSize, func(o *Options, n int64) { o.BlockSize = int32(n) })).toServer(107, blockSizeWord),
+		value("checksum-choice", "", "STR", "choose the checksum: NAME or TRANSFER,FILE", setChecksumChoice).
+			alias("cc").from("3.1.3").toServer(112, checksumChoiceWord),
+		value("checksum-seed", "", "NUM", "choose the seed of the checksums",
+			number("checksum-seed", minInt32, maxInt32, func(o *Options, n int32) { o.ChecksumSeed = n })).from("2.6.3").
+			toServer(132, intWord("--checksum-seed=", func(o *Options) int64 { return int64(o.ChecksumSeed) })),
+		flag("fsync", "", "bring every written file safely to the disk", func(o *Options) *bool { return &o.Fsync }).from("3.2.4").word(143, onlyPush),
+		flag("partial", "", "keep files that were transferred in part", func(o *Options) *bool { return &o.Partial }).notYet().noLong().word(133, onlyPush),
+		flag("inplace", "", "write into the destination's files", func(o *Options) *bool { return &o.Inplace }).notYet().from("2.6.3").noLong().word(150, anySide),
+		todo("partial-dir", "", "DIR", "keep files transferred in part in DIR").from("2.6.3"),
+		todo("delay-updates", "", "", "put all files in place at the end").from("2.6.4").noLong(),
+		todo("append", "", "", "append to shorter files").from("2.6.7").noLong(),
+		todo("append-verify", "", "", "--append that checks the old part too").from("3.0.0"),
+		todo("backup", "b", "", "keep what is replaced or deleted").noLong(),
+		todo("backup-dir", "", "DIR", "keep it in DIR"),
+		todo("suffix", "", "SUFFIX", "keep it under a name with SUFFIX"),
+		todo("sparse", "S", "", "write runs of zeros as holes").no(),
+		todo("preallocate", "", "", "reserve space before writing").from("3.1.0"),
+		todo("write-devices", "", "", "write into devices like files").from("3.2.0").noLong(),
+		todo("temp-dir", "T", "DIR", "create temporary files in DIR").asDaemon("T"),
+		todo("fuzzy", "y", "", "look for a similar file to compare with").from("2.6.4").no(),
+		todo("compare-dest", "", "DIR", "compare with files in DIR too"),
+		todo("copy-dest", "", "DIR", "... and copy from there").from("2.6.4"),
+		todo("link-dest", "", "DIR", "... and hard link to them").from("2.5.6"),
+		todo("compress", "z", "", "compress on the way").no(),
+		todo("old-compress", "", "", "compress with zlib"),
+		todo("new-compress", "", "", "compress with zlibx"),
+		todo("compress-choice", "", "STR", "choose the compression").alias("zc").from("3.2.0"),
+		todo("compress-level", "", "NUM", "choose the compression's level").alias("zl").from("2.6.7"),
+		todo("compress-threads", "", "NUM", "choose the compression's threads").alias("zt").from("3.4.2"),
+		todo("skip-compress", "", "LIST", "do not compress files with these suffixes").from("3.0.0"),
+		todo("max-alloc", "", "SIZE", "limit memory").from("3.2.2"),
+		todo("mkpath", "", "", "create the destination's parent directories").from("3.2.3").noLong(),
+		todo("qsort", "", "", "sort in another way"),
+	}
+}

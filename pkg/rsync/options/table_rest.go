@@ -1,0 +1,81 @@
+package options
+
+func outputRows() []row {
+	return []row{
+		count("verbose", "v", "say more", func(o *Options) *int { return &o.Verbose }).in(both|daemon).asDaemon("v").
+			no().undo(func(s *state, _ string) *Error { s.Verbose = 0; return nil }).toServer(2, verboseLetters),
+		count("quiet", "q", "say nothing but errors", func(o *Options) *int { return &o.Quiet }).toServer(3, quietLetter),
+		count("itemize-changes", "i", "list the changes, one line each", func(o *Options) *int { return &o.Itemize }).from("2.6.4").
+			no().undo(func(s *state, _ string) *Error { s.Itemize = 0; return nil }).toServer(105, logFormatWord),
+		flag("progress", "", "show progress", func(o *Options) *bool { return &o.Progress }).noLong(),
+		value("", "P", "", "the same as --partial --progress", partialProgress).in(client).standsFor("partial"),
+		flag("stats", "", "show totals at the end", func(o *Options) *bool { return &o.Stats }).word(128, onlyPush),
+		count("human-readable", "h", "show numbers with units; twice: units of 1024", func(o *Options) *int { return &o.HumanReadable }).
+			from("2.6.7").no().undo(func(s *state, _ string) *Error { s.HumanReadable = -1; return nil }),
+		value("log-format", "", "FORMAT", "what the server must know of the client's output", text(func(o *Options) *string { return &o.LogFormat })).in(server),
+		todo("out-format", "", "FORMAT", "choose how changes are listed").from("2.6.9"),
+		todo("log-file", "", "FILE", "log to FILE").from("2.6.9").asDaemon(""),
+		todo("log-file-format", "", "FMT", "choose what is logged").from("2.6.9").asDaemon(""),
+		todo("info", "", "FLAGS", "choose what to say").from("3.1.0"),
+		todo("debug", "", "FLAGS", "choose what to say for finding faults").from("3.1.0"),
+		todo("stderr", "", "MODE", "choose where messages go: errors, all, client").from("3.2.3"),
+		todo("msgs2stderr", "", "", "an old form of --stderr=all").noLong().undo(lacking("--no-msgs2stderr")),
+		todo("motd", "", "", "show the daemon's message of the day").noLong().undo(lacking("--no-motd")),
+		todo("8-bit-output", "8", "", "show names as they are").from("2.6.7").no(),
+		todo("outbuf", "", "N|L|B", "buffer output: not, by line, by block").from("3.1.0"),
+	}
+}
+
+func connectionRows() []row {
+	return []row{
+		value("timeout", "", "SECONDS", "give up when nothing comes for so long",
+			number("timeout", 0, maxInt32, func(o *Options, n int32) { o.Timeout = int(n) })).noLong().
+			undo(func(s *state, _ string) *Error { s.Timeout = 0; return nil }).
+			toServer(108, intWord("--timeout=", func(o *Options) int64 { return int64(o.Timeout) })),
+		value("contimeout", "", "SECONDS", "give up connecting to a daemon after so long",
+			number("contimeout", 0, maxInt32, func(o *Options, n int32) { o.Contimeout = int(n) })).from("3.0.0").noLong().
+			undo(func(s *state, _ string) *Error { s.Contimeout = 0; return nil }),
+		value("port", "", "PORT", "the daemon's port",
+			number("port", 0, 65535, func(o *Options, n int32) { o.Port = int(n) })).in(both | daemon).asDaemon(""),
+		value("address", "", "ADDRESS", "the local address to use", text(func(o *Options) *string { return &o.Address })).in(both | daemon).asDaemon(""),
+		value("ipv4", "4", "", "use IPv4", setFamily(FamilyIPv4)).in(both | daemon).asDaemon("4"),
+		value("ipv6", "6", "", "use IPv6", setFamily(FamilyIPv6)).in(both | daemon).asDaemon("6"),
+		value("protocol", "", "NUM", "speak at most this version of the protocol",
+			number("protocol", 1, maxInt32, func(o *Options, n int32) { o.Protocol = int(n) })).from("2.6.0").in(both | daemon).asDaemon(""),
+		value("rsh", "e", "COMMAND", "the remote shell to use", clientInfo).in(server),
+		todo("rsync-path", "", "PROGRAM", "the rsync to run on the other side"),
+		todo("remote-option", "M", "OPT", "give OPT to the other side only").from("3.1.0"),
+		todo("sockopts", "", "OPTIONS", "set socket options").from("2.6.7").asDaemon(""),
+		todo("blocking-io", "", "", "use blocking I/O for the remote shell").noLong(),
+		todo("bwlimit", "", "RATE", "limit the rate").noLong().asDaemon(""),
+		todo("password-file", "", "FILE", "read the daemon's password from FILE"),
+		todo("early-input", "", "FILE", "give FILE to the daemon's early exec").from("3.2.1"),
+		todo("old-args", "", "", "let the remote shell split arguments").from("3.2.4").noLong(),
+		todo("secluded-args", "s", "", "send arguments within the protocol").alias("protect-args").no("protect-args"),
+		todo("trust-sender", "", "", "do not check the sender's file list").from("3.2.5"),
+	}
+}
+
+func otherRows() []row {
+	return []row{
+		value("help", "", "", "show this help (also -h alone)", func(s *state, _ string) *Error { s.Help = true; return nil }).
+			in(both | daemon).asDaemon("h"),
+		value("version", "V", "", "show the version", func(s *state, _ string) *Error { s.Version = true; return nil }),
+		value("server", "", "", "be the far end of a transfer", becomeServer).in(both | daemon).asDaemon(""),
+		value("sender", "", "", "with --server: be the end that sends", setSender),
+		value("daemon", "", "", "be a daemon", asDaemonDo(func(s *state, _ string) { s.Daemon = true })).in(both | daemon).asDaemon(""),
+		value("config", "", "FILE", "with --daemon: read FILE instead of rsyncd.conf",
+			asDaemonDo(func(s *state, arg string) { s.Config = arg })).in(both | daemon).asDaemon(""),
+		value("no-detach", "", "", "with --daemon: stay in the foreground", asDaemonDo(func(s *state, _ string) { s.NoDetach = true })).
+			in(both | daemon).asDaemon(""),
+		todo("detach", "", "", "with --daemon: go into the background").asDaemon(""),
+		todo("dparam", "", "OVERRIDE", "with --daemon: override a parameter of rsyncd.conf").asDaemon("M"),
+		todo("copy-as", "", "USER[:GROUP]", "copy as another user").from("3.2.0"),
+		todo("iconv", "", "CONVERT_SPEC", "convert the character set of names").from("3.0.0").noLong(),
+		todo("stop-after", "", "MINS", "stop after so many minutes").alias("time-limit").from("3.2.3"),
+		todo("stop-at", "", "TIME", "stop at a point in time").from("3.2.3"),
+		todo("write-batch", "", "FILE", "write the changes to a batch file too"),
+		todo("only-write-batch", "", "FILE", "write the changes to a batch file only").from("2.6.5"),
+		todo("read-batch", "", "FILE", "make the changes of a batch file"),
+	}
+}
