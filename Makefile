@@ -1,0 +1,65 @@
+# The steps that people and CI run. "make help" lists them.
+# Everything that takes more than a line stands in scripts/.
+
+SHELL       := /bin/sh
+GO          ?= go
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+FUZZTIME    ?= 10s
+# The version depends on the commit alone, never on the time or the place of a build.
+VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unversioned)
+BUILD       := $(GO) build -buildvcs=false -trimpath -ldflags "-s -w -buildid= -X main.version=$(VERSION)"
+ARM         := CGO_ENABLED=0 GOOS=linux GOARCH=arm GOARM=5
+
+export GO STATICCHECK FUZZTIME VERSION
+
+.PHONY: all arm demo test unit deps lint vuln test-race test-386 test-arm reproducible fuzz clean help
+
+all: ## build bin/empegsync for this machine
+	CGO_ENABLED=0 $(BUILD) -o bin/empegsync ./cmd/empegsync
+
+arm: ## build dist/empegsync-linux-armv5 for ARM boards
+	$(ARM) $(BUILD) -o dist/empegsync-linux-armv5 ./cmd/empegsync
+
+demo: all ## show the whole job on this machine: two players, a pull, a report
+	scripts/demo.sh
+
+# One after the other, whatever -j says: they share the processors and the caches.
+test: ## install what the tests need, then check and test everything
+	+@for step in deps lint vuln test-race test-386 test-arm reproducible; do \
+		echo "== $$step"; $(MAKE) --no-print-directory $$step || { echo "make test: $$step failed"; exit 1; }; \
+	done
+	@echo "== all passed: lint, known vulnerabilities, tests (race detector, 32 bits, ARM), reproducible builds"
+
+unit: ## run the tests once, without the race detector: quick, for work in progress
+	$(GO) test ./...
+
+deps: ## install what the tests need (as root on Debian and Ubuntu), else say what is missing
+	scripts/deps.sh
+
+lint: ## gofmt, go vet for three architectures, staticcheck, shellcheck
+	scripts/lint.sh
+
+vuln: ## look for known vulnerabilities in what is called
+	scripts/vuln.sh
+
+test-race: ## all tests with the race detector
+	CGO_ENABLED=1 scripts/test.sh -race
+
+test-386: ## all tests as a 32-bit program
+	CGO_ENABLED=0 GOARCH=386 scripts/test.sh
+
+test-arm: arm ## the ARM binary under an emulated ARMv5 processor
+	scripts/test-arm.sh dist/empegsync-linux-armv5
+
+reproducible: ## two builds in different folders are the same bytes
+	scripts/reproducible.sh
+
+fuzz: ## run every fuzz target for FUZZTIME (default 10s)
+	scripts/fuzz.sh
+
+clean: ## remove what the other targets made
+	rm -rf bin dist
+
+help: ## list the targets
+	@sed -n 's/^\([a-z0-9-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name about; do \
+		printf '%-14s %s\n' "$$name" "$$about"; done
