@@ -1,0 +1,417 @@
+package wire
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"math/bits"
+
+	"github.com/empegsync/empegsync/pkg/rsync/proto"
+)
+
+// ErrTooLong is the cause of an error about a length beyond its limit.
+var ErrTooLong = errors.New("longer than allowed")
+
+// A MessageHandler gets each message that is not data. payload is only valid
+// during the call. An error ends the reading.
+type MessageHandler func(tag proto.Tag, payload []byte) error
+
+// maxMessage bounds the payload of a message that is not data.
+const maxMessage = 64 * 1024
+
+// Reader reads a byte stream, plain or in frames, through one buffer. The
+// first error sticks: later calls return zero values and [Reader.Err] the
+// error. It is for one goroutine.
+type Reader struct {
+	src     io.Reader
+	buf     []byte
+	r, w    int // unread raw bytes are buf[r:w]
+	err     error
+	scratch [8]byte
+
+	mux       bool
+	frame     int // payload bytes of the current data frame still to come
+	onMessage MessageHandler
+	onBlock   func() error
+
+	total int64 // raw bytes read from src
+}
+
+// NewReader returns a reader with a buffer of size bytes (at least 512).
+func NewReader(src io.Reader, size int) *Reader {
+	return &Reader{src: src, buf: make([]byte, max(size, 512))}
+}
+
+// StartMux makes the reader expect frames from here on (io.c:
+// io_start_multiplex_in). Messages other than data go to h.
+func (r *Reader) StartMux(h MessageHandler) { r.mux, r.onMessage = true, h }
+
+// OnBlock sets a function that is called before a read from the source, so
+// that what the peer waits for can be flushed.
+func (r *Reader) OnBlock(f func() error) { r.onBlock = f }
+
+// Err returns the first error; io.EOF inside a value or a frame has become
+// io.ErrUnexpectedEOF.
+func (r *Reader) Err() error { return r.err }
+
+// Total returns the raw bytes read so far, frame headers included.
+func (r *Reader) Total() int64 { return r.total }
+
+// Buffered returns how many bytes can be had without blocking.
+func (r *Reader) Buffered() int { return r.w - r.r }
+
+// Prime returns what is buffered, without consuming it; into an empty buffer
+// it reads once before. Its error does not stick: the caller may have set a
+// deadline to look for early bytes.
+func (r *Reader) Prime() ([]byte, error) {
+	if r.r < r.w {
+		return r.buf[r.r:r.w], nil
+	}
+	return r.PrimeMore()
+}
+
+// PrimeMore reads once, behind what is buffered already, and returns all that
+// is buffered then, as [Reader.Prime] does. A full buffer reads nothing more.
+func (r *Reader) PrimeMore() ([]byte, error) {
+	r.makeRoom()
+	if r.w == len(r.buf) {
+		return r.buf[r.r:r.w], io.ErrShortBuffer
+	}
+	n, err := r.src.Read(r.buf[r.w:])
+	r.total += int64(n)
+	r.w += n
+	return r.buf[r.r:r.w], err
+}
+
+// makeRoom moves unread bytes to the buffer's start if they reach its end.
+func (r *Reader) makeRoom() {
+	switch {
+	case r.r == r.w:
+		r.r, r.w = 0, 0
+	case r.w == len(r.buf):
+		r.w = copy(r.buf, r.buf[r.r:r.w])
+		r.r = 0
+	}
+}
+
+// Fail makes err the reader's error unless it has one, and returns the error
+// that holds. Decoders call it for values that make no sense.
+func (r *Reader) Fail(err error) error {
+	if r.err == nil {
+		r.err = err
+	}
+	return r.err
+}
+
+// fill reads more raw bytes; false means that there is an error.
+func (r *Reader) fill() bool {
+	if r.err != nil {
+		return false
+	}
+	r.makeRoom()
+	n, err := r.readSource(r.buf[r.w:])
+	r.w += n
+	if n == 0 && err != nil {
+		r.err = err
+	}
+	return n > 0
+}
+
+// readSource reads from the source, with the hook before and the count after.
+func (r *Reader) readSource(p []byte) (int, error) {
+	if r.onBlock != nil {
+		if err := r.onBlock(); err != nil {
+			return 0, err
+		}
+	}
+	for range 100 {
+		n, err := r.src.Read(p)
+		r.total += int64(n)
+		if n > 0 {
+			return n, nil
+		}
+		if err != nil {
+			return 0, err
+		}
+	}
+	return 0, io.ErrNoProgress
+}
+
+// header makes the buffer hold payload of a data frame, handling the messages
+// before it.
+func (r *Reader) header() bool {
+	for r.frame == 0 {
+		for r.w-r.r < 4 {
+			if r.fill() {
+				continue
+			}
+			if r.w > r.r {
+				r.eofInside()
+			}
+			return false
+		}
+		h := binary.LittleEndian.Uint32(r.buf[r.r:])
+		r.r += 4
+		tag := proto.Tag(h >> 24)
+		if tag < proto.TagBase {
+			r.Fail(fmt.Errorf("multiplexed stream: frame tag %d is below %d", tag, proto.TagBase))
+			return false
+		}
+		tag -= proto.TagBase
+		n := int(h & proto.MaxFrame)
+		if tag == proto.TagData {
+			r.frame = n
+			continue
+		}
+		if !r.message(tag, n) {
+			return false
+		}
+	}
+	return true
+}
+
+// message reads a message's payload and hands it on.
+func (r *Reader) message(tag proto.Tag, n int) bool {
+	if n > maxMessage {
+		r.Fail(fmt.Errorf("message of %d bytes with tag %d: %w", n, tag, ErrTooLong))
+		return false
+	}
+	payload := make([]byte, n)
+	for got := 0; got < n; {
+		if r.r == r.w && !r.fill() {
+			r.eofInside()
+			return false
+		}
+		c := copy(payload[got:], r.buf[r.r:r.w])
+		got += c
+		r.r += c
+	}
+	if r.onMessage == nil {
+		return true
+	}
+	if err := r.onMessage(tag, payload); err != nil {
+		r.Fail(err)
+		return false
+	}
+	return true
+}
+
+func (r *Reader) eofInside() {
+	if r.err == io.EOF {
+		r.err = io.ErrUnexpectedEOF
+	}
+}
+
+// payload returns the contiguous payload that is in the buffer, at least one
+// byte, or nil on error.
+func (r *Reader) payload() []byte {
+	if r.mux && r.frame == 0 && !r.header() {
+		return nil
+	}
+	for r.r == r.w {
+		if !r.fill() {
+			if r.mux {
+				r.eofInside()
+			}
+			return nil
+		}
+	}
+	p := r.buf[r.r:r.w]
+	if r.mux && len(p) > r.frame {
+		p = p[:r.frame]
+	}
+	return p
+}
+
+func (r *Reader) consume(n int) {
+	r.r += n
+	if r.mux {
+		r.frame -= n
+	}
+}
+
+// peekFixed reads n <= 8 bytes; on error they are zero. The slice is valid
+// until the next call.
+func (r *Reader) peekFixed(n int) []byte {
+	if r.err == nil && r.w-r.r >= n && (!r.mux || r.frame >= n) {
+		p := r.buf[r.r : r.r+n]
+		r.consume(n)
+		return p
+	}
+	p := r.scratch[:n]
+	clear(p)
+	if !r.Full(p) {
+		clear(p)
+	}
+	return p
+}
+
+// Full fills p; false means that there is an error.
+func (r *Reader) Full(p []byte) bool {
+	for len(p) > 0 {
+		n, err := r.Read(p)
+		if err != nil {
+			r.eofInside()
+			return false
+		}
+		p = p[n:]
+	}
+	return r.err == nil
+}
+
+// Read reads payload as an io.Reader does. Large reads that start with an
+// empty buffer go past it.
+func (r *Reader) Read(p []byte) (int, error) {
+	if r.err != nil || len(p) == 0 {
+		return 0, r.err
+	}
+	if r.mux && r.frame == 0 && !r.header() {
+		return 0, r.err
+	}
+	if r.mux && len(p) > r.frame {
+		p = p[:r.frame]
+	}
+	if r.r == r.w && len(p) >= len(r.buf)/2 {
+		n, err := r.readSource(p)
+		if err != nil {
+			r.err = err
+		}
+		if r.mux {
+			r.frame -= n
+			r.eofInside()
+		}
+		return n, r.err
+	}
+	q := r.payload()
+	if q == nil {
+		return 0, r.err
+	}
+	n := copy(p, q)
+	r.consume(n)
+	return n, nil
+}
+
+// Next returns up to limit bytes of payload from the buffer without copying,
+// nil on error. The slice is valid until the next call.
+func (r *Reader) Next(limit int) []byte {
+	if r.err != nil {
+		return nil
+	}
+	p := r.payload()
+	if p == nil {
+		r.eofInside()
+		return nil
+	}
+	p = p[:min(len(p), limit)]
+	r.consume(len(p))
+	return p
+}
+
+// Byte reads one byte.
+func (r *Reader) Byte() byte { return r.peekFixed(1)[0] }
+
+// Int32 reads 4 bytes, little-endian (io.c:read_int).
+func (r *Reader) Int32() int32 { return int32(binary.LittleEndian.Uint32(r.peekFixed(4))) }
+
+// Uint16 reads 2 bytes, little-endian (io.c:read_shortint).
+func (r *Reader) Uint16() uint16 { return binary.LittleEndian.Uint16(r.peekFixed(2)) }
+
+// LongInt reads what [AppendLongInt] writes (io.c:read_longint).
+func (r *Reader) LongInt() int64 {
+	if v := r.Int32(); v != -1 {
+		return int64(v)
+	}
+	return int64(binary.LittleEndian.Uint64(r.peekFixed(8)))
+}
+
+// VarInt reads what [AppendVarInt] writes (io.c:read_varint).
+func (r *Reader) VarInt() int32 {
+	return int32(uint32(r.variable(1, 4, "varint")))
+}
+
+// VarLong reads what [AppendVarLong] writes (io.c:read_varlong).
+func (r *Reader) VarLong(minBytes int) int64 {
+	return int64(r.variable(minBytes, 8, "varlong"))
+}
+
+// variable reads a first byte, the minBytes-1 bytes that always follow, and
+// as many more as the first byte's leading ones say.
+func (r *Reader) variable(minBytes, maxBytes int, what string) uint64 {
+	var head [4]byte
+	copy(head[:], r.peekFixed(minBytes))
+	first := head[0]
+	extra := bits.LeadingZeros8(^first)
+	if minBytes-1+extra > maxBytes {
+		r.Fail(fmt.Errorf("%s of %d bytes: %w", what, minBytes+extra, ErrTooLong))
+		return 0
+	}
+	var le [9]byte
+	n := copy(le[:], head[1:minBytes])
+	if extra > 0 {
+		n += copy(le[n:], r.peekFixed(extra))
+		first &= 1<<(8-extra) - 1
+	}
+	if n < 8 {
+		le[n] = first
+	}
+	return binary.LittleEndian.Uint64(le[:8])
+}
+
+// Bytes reads n bytes into a new slice; more than limit, or a negative n, is
+// an error, told with what.
+func (r *Reader) Bytes(n int64, limit int, what string) []byte {
+	if !r.Limit(n, int64(limit), what) {
+		return nil
+	}
+	p := make([]byte, n)
+	if !r.Full(p) {
+		return nil
+	}
+	return p
+}
+
+// Limit reports whether 0 <= n <= limit, and makes it the reader's error if
+// not.
+func (r *Reader) Limit(n, limit int64, what string) bool {
+	if r.err != nil {
+		return false
+	}
+	if n < 0 || n > limit {
+		r.Fail(fmt.Errorf("%s: %d is not within 0 to %d", what, n, limit))
+		return false
+	}
+	return true
+}
+
+// VString reads what [AppendVString] writes, up to limit bytes
+// (io.c:read_vstring).
+func (r *Reader) VString(limit int, what string) string {
+	n := int64(r.Byte())
+	if n&0x80 != 0 {
+		n = (n&0x7f)<<8 | int64(r.Byte())
+	}
+	return string(r.Bytes(n, limit, what))
+}
+
+// Line reads up to and without a delimiter, at most limit bytes.
+func (r *Reader) Line(delim byte, limit int, what string) string {
+	var line []byte
+	for {
+		c := r.Byte()
+		if r.err != nil {
+			return ""
+		}
+		if c == delim {
+			return string(line)
+		}
+		if len(line) >= limit {
+			r.Fail(fmt.Errorf("%s: line of more than %d bytes: %w", what, limit, ErrTooLong))
+			return ""
+		}
+		line = append(line, c)
+	}
+}
+
+// Replace changes the source for what is read from now on.
+func (r *Reader) Replace(src io.Reader) { r.src = src }
