@@ -1,0 +1,413 @@
+package filelist
+
+import (
+	"fmt"
+	"strings"
+	"unsafe"
+
+	"github.com/empegsync/empegsync/pkg/rsync/proto"
+	"github.com/empegsync/empegsync/pkg/rsync/wire"
+)
+
+// MaxEntries is how many entries a list may have.
+const MaxEntries = 1 << 26
+
+// Decoder decodes the entries of one list (flist.c:recv_file_entry).
+type Decoder struct {
+	caps   proto.Caps
+	fields Fields
+	state
+	arena   arena
+	lastDir string
+}
+
+// NewDecoder returns a decoder for one list.
+func NewDecoder(caps proto.Caps, fields Fields) *Decoder {
+	return &Decoder{caps: caps, fields: fields}
+}
+
+// arena keeps many short strings in few allocations.
+type arena struct{ chunk []byte }
+
+const arenaChunk = 16 * 1024
+
+func (a *arena) keep(p []byte) string {
+	if len(p) == 0 {
+		return ""
+	}
+	if len(p) > arenaChunk/8 {
+		return string(p)
+	}
+	if cap(a.chunk)-len(a.chunk) < len(p) {
+		a.chunk = make([]byte, 0, arenaChunk)
+	}
+	at := len(a.chunk)
+	a.chunk = append(a.chunk, p...)
+	// The bytes behind a string are never written again.
+	return unsafe.String(&a.chunk[at], len(p))
+}
+
+// Read reads a whole list, with its end, unsorted. progress, if not nil, is
+// called now and then with the count so far.
+func (d *Decoder) Read(r *wire.Reader, progress func(n int)) (*List, error) {
+	l := &List{}
+	for {
+		var e Entry
+		more, ioError := d.next(r, &e, l.Entries)
+		if r.Err() != nil {
+			return nil, fmt.Errorf("read file list, entry %d: %w", len(l.Entries), r.Err())
+		}
+		if !more {
+			l.IOError |= ioError
+			break
+		}
+		if len(l.Entries) >= MaxEntries {
+			return nil, fmt.Errorf("read file list: more than %d entries", MaxEntries)
+		}
+		l.Entries = append(l.Entries, e)
+		if progress != nil && len(l.Entries)%1000 == 0 {
+			progress(len(l.Entries))
+		}
+	}
+	d.readEnd(r, l)
+	if r.Err() != nil {
+		return nil, fmt.Errorf("read the end of the file list: %w", r.Err())
+	}
+	return l, nil
+}
+
+// next reads an entry; false means the end of the list. before are those that
+// have come already.
+func (d *Decoder) next(r *wire.Reader, e *Entry, before []Entry) (more bool, ioError int32) {
+	flags, ioError, ok := d.readFlags(r)
+	if !ok {
+		return false, ioError
+	}
+	if !d.readName(r, flags, e) {
+		return false, 0
+	}
+	d.checkFlags(r, flags)
+	later := d.caps.LinkIndex && flags&(proto.FlagHardLinked|proto.FlagLinkFirst) == proto.FlagHardLinked
+	if later {
+		d.readLater(r, e, before)
+	} else {
+		d.readAttributes(r, flags, e)
+	}
+	if d.caps.LinkIndex && flags&proto.FlagHardLinked != 0 && !later && r.Err() == nil {
+		e.SetInode(0, uint64(len(before)))
+	}
+	return r.Err() == nil, 0
+}
+
+// readLater reads a later name of a file: an index that stands for all
+// attributes of the first one.
+func (d *Decoder) readLater(r *wire.Reader, e *Entry, before []Entry) {
+	i := r.VarInt()
+	if !r.Limit(int64(i), int64(len(before))-1, "index of a hard link's first name") {
+		return
+	}
+	first := &before[i]
+	_, ino, linked := first.Inode()
+	if !linked || ino != uint64(i) {
+		r.Fail(fmt.Errorf("%q is a hard link to entry %d, which is no first name", clip(d.name), i))
+		return
+	}
+	dir, base := e.Dir, e.Base
+	*e = *first // shares ext, which nobody changes any more
+	e.Dir, e.Base = dir, base
+	d.mode, d.mtime, d.uid, d.gid = e.Mode, e.Mtime, e.UID, e.GID
+	if e.IsDevice() {
+		d.rdevMajor, _ = e.Device()
+	}
+}
+
+// readInode reads device and inode as versions before 30 have them.
+func (d *Decoder) readInode(r *wire.Reader, flags proto.EntryFlags, e *Entry) {
+	if !d.caps.HardLinkBit && !e.IsRegular() || d.caps.HardLinkBit && flags&proto.FlagHardLinked == 0 {
+		return
+	}
+	if !d.caps.LongDevInode {
+		d.dev = uint64(uint32(r.Int32()))
+		e.SetInode(d.dev, uint64(uint32(r.Int32())))
+		return
+	}
+	if flags&proto.FlagSameDev == 0 || !d.caps.HardLinkBit {
+		d.dev = uint64(r.LongInt())
+	}
+	e.SetInode(d.dev, uint64(r.LongInt()))
+}
+
+func (d *Decoder) readFlags(r *wire.Reader) (flags proto.EntryFlags, ioError int32, ok bool) {
+	if d.caps.VarintFlags {
+		flags = proto.EntryFlags(r.VarInt())
+		if flags == 0 {
+			return 0, r.VarInt(), false
+		}
+		return flags, 0, true
+	}
+	flags = proto.EntryFlags(r.Byte())
+	if flags == 0 {
+		return 0, 0, false
+	}
+	if d.caps.WideFlags && flags&proto.FlagExtended != 0 {
+		flags |= proto.EntryFlags(r.Byte()) << 8
+		if flags == proto.FlagExtended|proto.FlagErrorEndList {
+			if !d.caps.SafeList {
+				r.Fail(fmt.Errorf("flags 0x%x make no sense in this version", flags))
+			}
+			return 0, r.VarInt(), false
+		}
+	}
+	return flags, 0, true
+}
+
+// checkFlags refuses a flag that would bring fields that nobody has asked for
+// and that this decoder does not know.
+func (d *Decoder) checkFlags(r *wire.Reader, flags proto.EntryFlags) {
+	if !d.fields.Inodes && d.caps.HardLinkBit && flags&proto.FlagHardLinked != 0 {
+		r.Fail(fmt.Errorf("%q is marked as a hard link, but none were asked for", clip(d.name)))
+	}
+}
+
+// clip shortens a name for a message.
+func clip(name []byte) []byte { return name[:min(len(name), 200)] }
+
+func (d *Decoder) readVarInt30(r *wire.Reader) int32 {
+	if d.caps.VarInts {
+		return r.VarInt()
+	}
+	return r.Int32()
+}
+
+// readName puts the name together from the previous one and checks it.
+func (d *Decoder) readName(r *wire.Reader, flags proto.EntryFlags, e *Entry) bool {
+	same := 0
+	if flags&proto.FlagSameName != 0 {
+		same = int(r.Byte())
+	}
+	var rest int64
+	if flags&proto.FlagLongName != 0 {
+		rest = int64(d.readVarInt30(r))
+	} else {
+		rest = int64(r.Byte())
+	}
+	if same > len(d.name) {
+		r.Fail(fmt.Errorf("name shares %d bytes with one of %d", same, len(d.name)))
+	}
+	if !r.Limit(rest, int64(proto.MaxPath-1-same), "length of a name") {
+		return false
+	}
+	d.name = append(d.name[:same], make([]byte, rest)...)
+	if !r.Full(d.name[same:]) {
+		return false
+	}
+	if err := CheckName(d.name); err != nil {
+		r.Fail(err)
+		return false
+	}
+	d.split(e)
+	return true
+}
+
+// split stores the name, sharing the folder's string with the last entry.
+func (d *Decoder) split(e *Entry) {
+	slash := -1
+	for i := len(d.name) - 1; i >= 0; i-- {
+		if d.name[i] == '/' {
+			slash = i
+			break
+		}
+	}
+	if slash < 0 {
+		e.Base = d.arena.keep(d.name)
+		return
+	}
+	if string(d.name[:slash]) != d.lastDir {
+		d.lastDir = d.arena.keep(d.name[:slash])
+	}
+	e.Dir = d.lastDir
+	e.Base = d.arena.keep(d.name[slash+1:])
+}
+
+// CheckName reports whether a name from a peer is a clean relative path: no
+// empty component, no "." but for the root itself, no "..", no NUL.
+func CheckName(name []byte) error {
+	if len(name) == 1 && name[0] == '.' {
+		return nil
+	}
+	start := 0
+	for i := 0; i <= len(name); i++ {
+		if i < len(name) && name[i] == 0 {
+			return fmt.Errorf("unsafe name %q from the sender: it has a NUL byte", clip(name))
+		}
+		if i < len(name) && name[i] != '/' {
+			continue
+		}
+		switch string(name[start:i]) {
+		case "", ".", "..":
+			return fmt.Errorf("unsafe name %q from the sender: it is not a clean path below the transfer's root", clip(name))
+		}
+		start = i + 1
+	}
+	return nil
+}
+
+func (d *Decoder) readAttributes(r *wire.Reader, flags proto.EntryFlags, e *Entry) {
+	if d.caps.VarInts {
+		e.Size = r.VarLong(3)
+	} else {
+		e.Size = r.LongInt()
+	}
+	if e.Size < 0 {
+		r.Fail(fmt.Errorf("%q has a negative size", clip(d.name)))
+	}
+	if flags&proto.FlagSameTime == 0 {
+		if d.caps.VarInts {
+			d.mtime = r.VarLong(4)
+		} else {
+			d.mtime = int64(uint32(r.Int32()))
+		}
+	}
+	if flags&proto.FlagNsec != 0 && d.caps.NsecTimes {
+		n := r.VarInt()
+		r.Limit(int64(n), 999_999_999, "nanoseconds")
+		e.Nsec = uint32(n)
+	}
+	if flags&proto.FlagSameMode == 0 {
+		d.mode = uint32(r.Int32())
+	}
+	d.readOwners(r, flags)
+	e.Mtime, e.Mode, e.UID, e.GID = d.mtime, d.mode, d.uid, d.gid
+	d.checkType(r, e)
+	if sendsRdev(d.caps, d.fields, e) {
+		d.readDevice(r, flags, e)
+	}
+	if d.fields.Links && e.IsLink() {
+		d.readTarget(r, e)
+	}
+	if e.IsDir() {
+		if flags&proto.FlagTopDir != 0 {
+			e.Mark |= MarkTopDir
+		}
+		if flags&proto.FlagNoContentDir != 0 && d.caps.NoContentDirs {
+			e.Mark |= MarkNoContent
+		}
+	}
+	if d.fields.Inodes && !d.caps.LinkIndex {
+		d.readInode(r, flags, e)
+	}
+	if d.fields.SumLen > 0 && (e.IsRegular() || !d.caps.WideFlags) {
+		sum := r.Bytes(int64(d.fields.SumLen), proto.MaxSum, "checksum")
+		if e.IsRegular() {
+			e.SetSum(sum)
+		}
+	}
+}
+
+// checkType refuses modes that no file has, and a root that is not a folder.
+func (d *Decoder) checkType(r *wire.Reader, e *Entry) {
+	switch {
+	case e.Mode&^(ModeType|ModePerm) != 0,
+		!e.IsDir() && !e.IsRegular() && !e.IsLink() && !e.IsDevice() && !e.IsSpecial():
+		r.Fail(fmt.Errorf("%q has an unknown file type (mode %o)", clip(d.name), e.Mode))
+	case e.Dir == "" && e.Base == "." && !e.IsDir():
+		r.Fail(fmt.Errorf("the transfer's root \".\" is not a folder (mode %o)", e.Mode))
+	}
+}
+
+func (d *Decoder) readOwners(r *wire.Reader, flags proto.EntryFlags) {
+	if d.fields.UID && flags&proto.FlagSameUID == 0 {
+		d.uid = uint32(d.readVarInt30(r))
+		if flags&proto.FlagUserName != 0 && d.caps.IDNames {
+			r.Bytes(int64(r.Byte()), 255, "user name")
+		}
+	}
+	if d.fields.GID && flags&proto.FlagSameGID == 0 {
+		d.gid = uint32(d.readVarInt30(r))
+		if flags&proto.FlagGroupName != 0 && d.caps.IDNames {
+			r.Bytes(int64(r.Byte()), 255, "group name")
+		}
+	}
+}
+
+func (d *Decoder) readDevice(r *wire.Reader, flags proto.EntryFlags, e *Entry) {
+	if !d.caps.RdevSplit {
+		if flags&proto.FlagSameRdevOld == 0 {
+			d.rdev = uint32(r.Int32())
+		}
+		if e.IsDevice() {
+			e.SetDevice(d.rdev>>8&0xfff, d.rdev&0xff|d.rdev>>12&^0xff)
+		}
+		return
+	}
+	if flags&proto.FlagSameRdevMajor == 0 {
+		d.rdevMajor = uint32(d.readVarInt30(r))
+	}
+	var minor uint32
+	switch {
+	case d.caps.VarInts:
+		minor = uint32(r.VarInt())
+	case flags&proto.FlagRdevMinor8 != 0:
+		minor = uint32(r.Byte())
+	default:
+		minor = uint32(r.Int32())
+	}
+	if e.IsDevice() {
+		e.SetDevice(d.rdevMajor, minor)
+	}
+}
+
+func (d *Decoder) readTarget(r *wire.Reader, e *Entry) {
+	n := d.readVarInt30(r)
+	t := r.Bytes(int64(n), proto.MaxPath-1, "length of a link target")
+	if r.Err() != nil {
+		return
+	}
+	target := string(t)
+	if target == "" || strings.IndexByte(target, 0) >= 0 {
+		r.Fail(fmt.Errorf("link %q has an empty target or one with a NUL byte", clip(d.name)))
+		return
+	}
+	e.SetTarget(target)
+}
+
+// readEnd reads what follows the end mark.
+func (d *Decoder) readEnd(r *wire.Reader, l *List) {
+	if d.fields.Names {
+		if d.fields.UID {
+			l.Users = d.readIDs(r)
+		}
+		if d.fields.GID {
+			l.Groups = d.readIDs(r)
+		}
+	}
+	if d.caps.IOErrorAfterList {
+		l.IOError |= r.Int32()
+	}
+}
+
+// maxIDs bounds how many names of users or groups a peer may send.
+const maxIDs = 1 << 16
+
+func (d *Decoder) readIDs(r *wire.Reader) map[uint32]string {
+	names := make(map[uint32]string)
+	for {
+		id := uint32(d.readVarInt30(r))
+		if r.Err() != nil {
+			return nil
+		}
+		if id == 0 && !d.caps.ID0Names {
+			return names
+		}
+		n := r.Byte()
+		if name := r.Bytes(int64(n), 255, "id name"); len(name) > 0 {
+			names[id] = string(name)
+		}
+		if !r.Limit(int64(len(names)), maxIDs, "count of id names") {
+			return nil
+		}
+		if id == 0 {
+			return names
+		}
+	}
+}

@@ -1,0 +1,391 @@
+package filelist
+
+import (
+	"github.com/empegsync/empegsync/pkg/rsync/proto"
+	"github.com/empegsync/empegsync/pkg/rsync/wire"
+)
+
+// Fields says which parts of an entry travel. Both sides must agree on it; it
+// follows from the options that both have seen.
+type Fields struct {
+	UID, GID bool // owner and group (-o, -g)
+	Links    bool // targets of symbolic links (-l)
+	Devices  bool // device numbers (-D's devices)
+	Specials bool // fifos and sockets (-D's specials)
+	Inodes   bool // which names are of one file (-H)
+	SumLen   int  // bytes of checksum with each regular file (-c), 0: none
+	Names    bool // names of owners and groups (not --numeric-ids)
+}
+
+// state is what both sides remember of the previous entry.
+type state struct {
+	name      []byte
+	mode      uint32
+	mtime     int64
+	uid, gid  uint32
+	rdev      uint32 // before version 28
+	rdevMajor uint32
+	dev       uint64 // of the last hard-linked entry, before version 30
+}
+
+// Encoder encodes entries one after the other (flist.c:send_file_entry). The
+// caller gathers the ids whose names it wants to send with the end.
+type Encoder struct {
+	caps   proto.Caps
+	fields Fields
+	state
+	path  []byte
+	count int32           // entries so far
+	first map[inode]int32 // index of the first name of a file, from version 30
+}
+
+// inode tells files apart.
+type inode struct{ dev, ino uint64 }
+
+// NewEncoder returns an encoder for one list.
+func NewEncoder(caps proto.Caps, fields Fields) *Encoder {
+	return &Encoder{caps: caps, fields: fields}
+}
+
+// Append appends an entry.
+func (e *Encoder) Append(b []byte, f *Entry) []byte {
+	e.path = appendPath(e.path[:0], f)
+	index := e.count
+	e.count++
+	same := 0
+	for same < len(e.name) && same < len(e.path) && same < 255 && e.name[same] == e.path[same] {
+		same++
+	}
+	rest := len(e.path) - same
+	flags := e.flags(f, same, rest)
+	linkFlags, first := e.linkFlags(f, index)
+	flags = e.settle(flags|linkFlags, f)
+	b = e.appendFlags(b, flags)
+	if flags&proto.FlagSameName != 0 {
+		b = append(b, byte(same))
+	}
+	if flags&proto.FlagLongName != 0 {
+		b = e.appendVarInt30(b, int32(rest))
+	} else {
+		b = append(b, byte(rest))
+	}
+	b = append(b, e.path[same:]...)
+	if first >= 0 {
+		// Everything else is said by the first name.
+		b = wire.AppendVarInt(b, first)
+	} else {
+		b = e.appendAttributes(b, f, flags)
+	}
+	e.name = append(e.name[:0], e.path...)
+	e.mode, e.mtime, e.uid, e.gid = f.Mode, f.Mtime, f.UID, f.GID
+	return b
+}
+
+// linkFlags marks a hard-linked entry. From version 30 on a later name of a
+// file is an index and nothing more: first is then not -1.
+func (e *Encoder) linkFlags(f *Entry, index int32) (x proto.EntryFlags, first int32) {
+	dev, ino, linked := f.Inode()
+	if !e.fields.Inodes || !linked {
+		return 0, -1
+	}
+	x = proto.FlagHardLinked
+	if !e.caps.LinkIndex {
+		if dev == e.dev && e.caps.HardLinkBit {
+			x |= proto.FlagSameDev
+		}
+		return x, -1
+	}
+	if e.first == nil {
+		e.first = make(map[inode]int32)
+	}
+	first, known := e.first[inode{dev, ino}]
+	if !known {
+		e.first[inode{dev, ino}] = index
+		return x | proto.FlagLinkFirst, -1
+	}
+	if f.IsDevice() {
+		e.rdevMajor = ^uint32(0) // what the peer remembers now depends on its release
+	}
+	return x, first
+}
+
+// appendInode appends device and inode as versions before 30 have them. The
+// device is sent plus one, so that it is never zero.
+func (e *Encoder) appendInode(b []byte, f *Entry, x proto.EntryFlags) []byte {
+	dev, ino, linked := f.Inode()
+	if !e.fields.Inodes || !linked || e.caps.LinkIndex {
+		return b
+	}
+	if !e.caps.LongDevInode {
+		b = wire.AppendInt32(b, int32(uint32(dev)+1))
+		return wire.AppendInt32(b, int32(uint32(ino)))
+	}
+	if x&proto.FlagSameDev == 0 || !e.caps.HardLinkBit {
+		b = wire.AppendLongInt(b, int64(dev+1))
+	}
+	e.dev = dev
+	return wire.AppendLongInt(b, int64(ino))
+}
+
+// NeedsInode reports whether an entry must say which file it is: before
+// version 28 every regular file does, later only what has several names.
+func NeedsInode(caps proto.Caps, regular bool, links uint64) bool {
+	if !caps.HardLinkBit {
+		return regular
+	}
+	return links > 1
+}
+
+func appendPath(b []byte, f *Entry) []byte {
+	if f.Dir != "" {
+		b = append(b, f.Dir...)
+		b = append(b, '/')
+	}
+	return append(b, f.Base...)
+}
+
+// flags works out the entry's flags from the previous entry.
+func (e *Encoder) flags(f *Entry, same, rest int) proto.EntryFlags {
+	var x proto.EntryFlags
+	first := len(e.name) == 0
+	if f.IsDir() {
+		if f.Mark&MarkTopDir != 0 {
+			x |= proto.FlagTopDir
+		}
+		if f.Mark&MarkNoContent != 0 && e.caps.NoContentDirs {
+			x |= proto.FlagNoContentDir
+		}
+	}
+	if f.Mode == e.mode {
+		x |= proto.FlagSameMode
+	}
+	if !e.fields.UID || f.UID == e.uid && !first {
+		x |= proto.FlagSameUID
+	}
+	if !e.fields.GID || f.GID == e.gid && !first {
+		x |= proto.FlagSameGID
+	}
+	if f.Mtime == e.mtime {
+		x |= proto.FlagSameTime
+	}
+	if e.caps.NsecTimes && f.Nsec != 0 {
+		x |= proto.FlagNsec
+	}
+	x |= e.deviceFlags(f)
+	if same > 0 {
+		x |= proto.FlagSameName
+	}
+	if rest > 255 {
+		x |= proto.FlagLongName
+	}
+	return x
+}
+
+// sendsRdev reports whether a device number travels with this entry; fifos
+// and sockets have one by accident, until proto.Caps.SpecialsNoRdev.
+func sendsRdev(caps proto.Caps, fields Fields, f *Entry) bool {
+	return fields.Devices && f.IsDevice() || fields.Specials && f.IsSpecial() && !caps.SpecialsNoRdev
+}
+
+func (e *Encoder) deviceFlags(f *Entry) proto.EntryFlags {
+	if !sendsRdev(e.caps, e.fields, f) {
+		return 0
+	}
+	major, minor := f.Device()
+	var x proto.EntryFlags
+	switch {
+	case !e.caps.RdevSplit:
+		if f.IsSpecial() || rdevOld(major, minor) == e.rdev {
+			x |= proto.FlagSameRdevOld
+		} else {
+			e.rdev = rdevOld(major, minor)
+		}
+		return x
+	case f.IsSpecial() || major == e.rdevMajor:
+		x |= proto.FlagSameRdevMajor
+	default:
+		e.rdevMajor = major
+	}
+	if !e.caps.VarInts && (f.IsSpecial() || minor <= 0xff) {
+		x |= proto.FlagRdevMinor8
+	}
+	return x
+}
+
+// rdevOld is a device number as versions before 28 know it.
+func rdevOld(major, minor uint32) uint32 {
+	return minor&0xff | (major&0xfff)<<8 | (minor&^0xff)<<12
+}
+
+// settle adds a harmless flag where all-zero flags would end the list: a top
+// folder's for what is not a folder, the long form of the name's length for
+// one that is.
+func (e *Encoder) settle(x proto.EntryFlags, f *Entry) proto.EntryFlags {
+	switch {
+	case e.caps.VarintFlags:
+		if x == 0 {
+			x = proto.FlagExtended
+		}
+	case e.caps.WideFlags:
+		if x == 0 && !f.IsDir() {
+			x = proto.FlagTopDir
+		}
+		if x&0xff00 != 0 || x == 0 {
+			x |= proto.FlagExtended
+		}
+	case x&0xff == 0 && f.IsDir():
+		x = proto.FlagLongName
+	case x&0xff == 0:
+		x = proto.FlagTopDir
+	}
+	return x
+}
+
+func (e *Encoder) appendFlags(b []byte, x proto.EntryFlags) []byte {
+	switch {
+	case e.caps.VarintFlags:
+		return wire.AppendVarInt(b, int32(x))
+	case e.caps.WideFlags && x&proto.FlagExtended != 0:
+		return wire.AppendUint16(b, uint16(x))
+	default:
+		return append(b, byte(x))
+	}
+}
+
+func (e *Encoder) appendVarInt30(b []byte, v int32) []byte {
+	if e.caps.VarInts {
+		return wire.AppendVarInt(b, v)
+	}
+	return wire.AppendInt32(b, v)
+}
+
+func (e *Encoder) appendAttributes(b []byte, f *Entry, x proto.EntryFlags) []byte {
+	if e.caps.VarInts {
+		b = wire.AppendVarLong(b, f.Size, 3)
+	} else {
+		b = wire.AppendLongInt(b, f.Size)
+	}
+	if x&proto.FlagSameTime == 0 {
+		if e.caps.VarInts {
+			b = wire.AppendVarLong(b, f.Mtime, 4)
+		} else {
+			b = wire.AppendInt32(b, int32(f.Mtime))
+		}
+	}
+	if x&proto.FlagNsec != 0 {
+		b = wire.AppendVarInt(b, int32(f.Nsec))
+	}
+	if x&proto.FlagSameMode == 0 {
+		b = wire.AppendInt32(b, int32(f.Mode))
+	}
+	if x&proto.FlagSameUID == 0 {
+		b = e.appendVarInt30(b, int32(f.UID))
+	}
+	if x&proto.FlagSameGID == 0 {
+		b = e.appendVarInt30(b, int32(f.GID))
+	}
+	if sendsRdev(e.caps, e.fields, f) {
+		b = e.appendDevice(b, f, x)
+	}
+	if e.fields.Links && f.IsLink() {
+		b = e.appendVarInt30(b, int32(len(f.Target())))
+		b = append(b, f.Target()...)
+	}
+	b = e.appendInode(b, f, x)
+	return e.appendSum(b, f)
+}
+
+func (e *Encoder) appendDevice(b []byte, f *Entry, x proto.EntryFlags) []byte {
+	major, minor := f.Device()
+	if f.IsSpecial() {
+		major, minor = e.rdevMajor, 0
+	}
+	if !e.caps.RdevSplit {
+		if x&proto.FlagSameRdevOld == 0 {
+			b = wire.AppendInt32(b, int32(rdevOld(major, minor)))
+		}
+		return b
+	}
+	if x&proto.FlagSameRdevMajor == 0 {
+		b = e.appendVarInt30(b, int32(major))
+	}
+	switch {
+	case e.caps.VarInts:
+		return wire.AppendVarInt(b, int32(minor))
+	case x&proto.FlagRdevMinor8 != 0:
+		return append(b, byte(minor))
+	default:
+		return wire.AppendInt32(b, int32(minor))
+	}
+}
+
+// appendSum appends the checksum; without WideFlags every entry has one, of
+// zeros where it makes no sense.
+func (e *Encoder) appendSum(b []byte, f *Entry) []byte {
+	if e.fields.SumLen == 0 || !f.IsRegular() && e.caps.WideFlags {
+		return b
+	}
+	at := len(b)
+	b = append(b, make([]byte, e.fields.SumLen)...)
+	if f.IsRegular() {
+		copy(b[at:], f.Sum())
+	}
+	return b
+}
+
+// AppendEnd appends what ends a list: the mark, the names of the ids, and the
+// I/O errors where the version has a place for them. A version that has none
+// (CompatFlags without SafeList) needs a message of its own, proto.TagIOError
+// (flist.c:send_file_list).
+func (e *Encoder) AppendEnd(b []byte, ioError int32, users, groups []IDName) []byte {
+	switch {
+	case e.caps.VarintFlags:
+		b = wire.AppendVarInt(append(b, 0), ioError)
+	case ioError != 0 && e.caps.SafeList:
+		b = wire.AppendUint16(b, uint16(proto.FlagExtended|proto.FlagErrorEndList))
+		b = wire.AppendVarInt(b, ioError)
+	default:
+		b = append(b, 0)
+	}
+	if e.fields.Names {
+		if e.fields.UID {
+			b = e.appendIDs(b, users)
+		}
+		if e.fields.GID {
+			b = e.appendIDs(b, groups)
+		}
+	}
+	if e.caps.IOErrorAfterList {
+		b = wire.AppendInt32(b, ioError)
+	}
+	return b
+}
+
+// IDName is the name of a user or group id.
+type IDName struct {
+	ID   uint32
+	Name string
+}
+
+// appendIDs appends names up to 255 bytes; id 0 ends the list, with its name
+// if both sides know of that (uidlist.c:send_id_lists).
+func (e *Encoder) appendIDs(b []byte, ids []IDName) []byte {
+	zero := ""
+	for _, id := range ids {
+		switch {
+		case id.ID == 0:
+			zero = id.Name
+		case id.Name != "" && len(id.Name) <= 255:
+			b = e.appendVarInt30(b, int32(id.ID))
+			b = append(b, byte(len(id.Name)))
+			b = append(b, id.Name...)
+		}
+	}
+	b = e.appendVarInt30(b, 0)
+	if e.caps.ID0Names {
+		zero = zero[:min(len(zero), 255)]
+		b = append(b, byte(len(zero)))
+		b = append(b, zero...)
+	}
+	return b
+}

@@ -1,0 +1,269 @@
+package filelist
+
+import (
+	"cmp"
+	"slices"
+	"sort"
+	"strings"
+)
+
+// List is a file list in the order that file indexes refer to.
+type List struct {
+	Entries []Entry
+	IOError int32 // proto.IOErr* flags that the sender has announced
+	Users   map[uint32]string
+	Groups  map[uint32]string
+}
+
+// At returns the entry of an index, nil if there is none.
+func (l *List) At(index int32) *Entry {
+	if index < 0 || int(index) >= len(l.Entries) {
+		return nil
+	}
+	return &l.Entries[index]
+}
+
+// Find returns the index of the entry with this path, -1 if there is none or
+// if it was dropped as a duplicate. With dirsLast, isDir tells which of the two
+// places that the path may have is meant: a folder's or that of anything else.
+// The list must be sorted with the same dirsLast.
+func (l *List) Find(path string, isDir, dirsLast bool) int {
+	var want Entry
+	want.SetPath(path)
+	if isDir {
+		want.Mode = ModeDir
+	}
+	return l.find(&want, dirsLast)
+}
+
+func (l *List) find(want *Entry, dirsLast bool) int {
+	compare := func(i int) int { return Compare(want, &l.Entries[i], dirsLast) }
+	i, found := sort.Find(len(l.Entries), compare)
+	if !found {
+		return -1
+	}
+	for ; i < len(l.Entries) && compare(i) == 0; i++ {
+		if l.Entries[i].Mark&MarkDropped == 0 {
+			return i
+		}
+	}
+	return -1
+}
+
+// Sort puts the list into the protocol's order and marks duplicates, of which
+// the first stays, or the folder if there is one (flist.c:flist_sort_and_clean).
+func (l *List) Sort(dirsLast bool) {
+	for i := 1; i < len(l.Entries); i++ {
+		if Compare(&l.Entries[i-1], &l.Entries[i], dirsLast) > 0 {
+			l.sort(dirsLast)
+			break
+		}
+	}
+	l.dropDuplicates()
+	if dirsLast {
+		l.dropHidden()
+	}
+}
+
+// dropHidden marks what is not a folder but has a folder's name: with folders
+// last the two are not neighbours.
+func (l *List) dropHidden() {
+	for i := range l.Entries {
+		e := &l.Entries[i]
+		if !e.IsDir() || e.Mark&MarkDropped != 0 {
+			continue
+		}
+		if j := l.find(&Entry{Dir: e.Dir, Base: e.Base, Mode: ModeFile}, true); j >= 0 {
+			l.Entries[j].Mark |= MarkDropped
+		}
+	}
+}
+
+// dropDuplicates marks all but one of neighbours with the same name.
+func (l *List) dropDuplicates() {
+	keep := -1
+	for i := range l.Entries {
+		e := &l.Entries[i]
+		if keep < 0 || e.Base != l.Entries[keep].Base || e.Dir != l.Entries[keep].Dir {
+			keep = i
+			continue
+		}
+		k := &l.Entries[keep]
+		if e.IsDir() && !k.IsDir() {
+			k.Mark |= MarkDropped
+			keep = i
+			continue
+		}
+		if e.IsDir() {
+			k.Mark |= e.Mark & MarkTopDir
+			if e.Mark&MarkNoContent == 0 {
+				k.Mark &^= MarkNoContent
+			}
+		}
+		e.Mark |= MarkDropped
+	}
+}
+
+// sort sorts a permutation and moves each entry once: entries are too large
+// to be swapped about.
+func (l *List) sort(dirsLast bool) {
+	order := make([]int32, len(l.Entries))
+	for i := range order {
+		order[i] = int32(i)
+	}
+	slices.SortStableFunc(order, func(a, b int32) int {
+		return Compare(&l.Entries[a], &l.Entries[b], dirsLast)
+	})
+	for start := range order {
+		if order[start] < 0 {
+			continue
+		}
+		moved := l.Entries[start]
+		at := start
+		for {
+			from := int(order[at])
+			order[at] = -1
+			if from == start {
+				l.Entries[at] = moved
+				break
+			}
+			l.Entries[at] = l.Entries[from]
+			at = from
+		}
+	}
+}
+
+// Compare orders two entries. Without dirsLast (before version 29) names are
+// compared as bytes. With it, on each level of the tree everything that is not
+// a folder comes first, a folder is followed by what is in it, and folders are
+// compared as if a slash followed their names (flist.c:f_name_cmp).
+func Compare(a, b *Entry, dirsLast bool) int {
+	if !dirsLast {
+		if a.Dir == b.Dir {
+			return strings.Compare(a.Base, b.Base)
+		}
+		return comparePlain(a, b)
+	}
+	if a.Dir == b.Dir {
+		return compareSiblings(a, b)
+	}
+	return comparePaths(a, b)
+}
+
+func comparePlain(a, b *Entry) int {
+	na, nb := nameLen(a), nameLen(b)
+	for i := range min(na, nb) {
+		if d := int(nameAt(a, i)) - int(nameAt(b, i)); d != 0 {
+			return d
+		}
+	}
+	return na - nb
+}
+
+func nameLen(e *Entry) int {
+	if e.Dir == "" {
+		return len(e.Base)
+	}
+	return len(e.Dir) + 1 + len(e.Base)
+}
+
+func nameAt(e *Entry, i int) byte {
+	d := len(e.Dir)
+	if d == 0 {
+		return e.Base[i]
+	}
+	switch {
+	case i < d:
+		return e.Dir[i]
+	case i == d:
+		return '/'
+	default:
+		return e.Base[i-d-1]
+	}
+}
+
+// isRoot reports whether the entry is the transfer's root, which comes before
+// all else.
+func isRoot(e *Entry) bool { return e.Dir == "" && e.Base == "." && e.IsDir() }
+
+func compareSiblings(a, b *Entry) int {
+	if ra, rb := isRoot(a), isRoot(b); ra || rb {
+		return cmp.Compare(btoi(rb), btoi(ra))
+	}
+	da, db := a.IsDir(), b.IsDir()
+	if da != db {
+		return cmp.Compare(btoi(da), btoi(db))
+	}
+	if !da {
+		return strings.Compare(a.Base, b.Base)
+	}
+	n := min(len(a.Base), len(b.Base))
+	if c := strings.Compare(a.Base[:n], b.Base[:n]); c != 0 || len(a.Base) == len(b.Base) {
+		return c
+	}
+	return int(endOr(a.Base, n)) - int(endOr(b.Base, n))
+}
+
+// endOr returns the byte at i, or the slash that is thought to follow.
+func endOr(s string, i int) byte {
+	if i < len(s) {
+		return s[i]
+	}
+	return '/'
+}
+
+func btoi(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// comparePaths compares entries of different folders: at the first component
+// that differs, what is not a folder there comes first.
+func comparePaths(a, b *Entry) int {
+	if isRoot(a) {
+		return -1
+	}
+	if isRoot(b) {
+		return 1
+	}
+	na, nb := slashedLen(a), slashedLen(b)
+	i := 0
+	if n := min(len(a.Dir), len(b.Dir)); n > 0 {
+		for i < n && a.Dir[i] == b.Dir[i] {
+			i++
+		}
+	}
+	for i < na && i < nb && slashedAt(a, i) == slashedAt(b, i) {
+		i++
+	}
+	if i == na || i == nb {
+		return na - nb
+	}
+	start := i
+	for start > 0 && slashedAt(a, start-1) != '/' {
+		start--
+	}
+	ia, ib := isItem(a, start), isItem(b, start)
+	if ia != ib {
+		return cmp.Compare(btoi(ib), btoi(ia))
+	}
+	return int(slashedAt(a, i)) - int(slashedAt(b, i))
+}
+
+// slashedLen is the length of the name with the slash that follows a folder's.
+func slashedLen(e *Entry) int { return nameLen(e) + btoi(e.IsDir()) }
+
+func slashedAt(e *Entry, i int) byte {
+	if i == nameLen(e) {
+		return '/'
+	}
+	return nameAt(e, i)
+}
+
+// isItem reports whether the component that starts at start is the last one
+// and not a folder.
+func isItem(e *Entry, start int) bool {
+	return !e.IsDir() && start >= nameLen(e)-len(e.Base)
+}
