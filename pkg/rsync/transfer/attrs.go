@@ -1,0 +1,261 @@
+package transfer
+
+import (
+	"slices"
+
+	"github.com/empegsync/empegsync/pkg/rsync/filelist"
+	"github.com/empegsync/empegsync/pkg/rsync/proto"
+	"github.com/empegsync/empegsync/pkg/rsync/rootfs"
+)
+
+// itemFlags says what about an entry changes (generator.c:itemize). more are
+// the flags that the caller knows.
+func (g *generator) itemFlags(e *filelist.Entry, have rootfs.Info, exists bool, more proto.Item) proto.Item {
+	if !exists {
+		return more | proto.ItemNew
+	}
+	f := more
+	if e.IsRegular() && e.Size != have.Size {
+		f |= proto.ItemSize
+	}
+	if g.keepsTime(e) {
+		if g.timeDiffers(e, have) {
+			f |= proto.ItemTime
+		}
+	} else if more&(proto.ItemTransfer|proto.ItemLocalChange) != 0 {
+		f |= proto.ItemTime
+	}
+	if g.opt.Perms && !e.IsLink() && (e.Mode^have.Mode)&filelist.ModePerm != 0 {
+		f |= proto.ItemPerms
+	}
+	if g.owners.setUID && g.owners.uid(e.UID) != have.UID {
+		f |= proto.ItemOwner
+	}
+	if gid := g.owners.gid(e.GID); gid != have.GID && g.owners.setGID(gid) {
+		f |= proto.ItemGroup
+	}
+	return f
+}
+
+func (r *receiver) keepsTime(e *filelist.Entry) bool {
+	return r.opt.Times && !(e.IsDir() && r.opt.OmitDirTimes) && !(e.IsLink() && r.opt.OmitLinkTimes)
+}
+
+// mode returns the permission bits that an entry gets here (rsync.c:dest_mode).
+func (r *receiver) mode(e *filelist.Entry, have rootfs.Info, exists bool) uint32 {
+	switch {
+	case r.opt.Perms:
+		return e.Mode & filelist.ModePerm
+	case exists:
+		return have.Perm()
+	}
+	return e.Mode & 0o777 &^ r.umask
+}
+
+// meta returns the metadata that an entry should have.
+func (r *receiver) meta(e *filelist.Entry, have rootfs.Info, exists bool) rootfs.Meta {
+	m := rootfs.Meta{UID: r.owners.uid(e.UID), GID: r.owners.gid(e.GID), Mtime: e.Mtime, MtimeNsec: e.Nsec}
+	if r.owners.setUID {
+		m.Fields |= rootfs.FieldUID
+	}
+	if r.owners.setGID(m.GID) {
+		m.Fields |= rootfs.FieldGID
+	}
+	if !e.IsLink() {
+		m.Fields |= rootfs.FieldMode
+		m.Mode = r.mode(e, have, exists)
+	}
+	if r.keepsTime(e) {
+		m.Fields |= rootfs.FieldMtime
+	}
+	return m
+}
+
+// keep brings the metadata of an up-to-date entry in line and tells of it.
+func (g *generator) keep(index int32, e *filelist.Entry, p string, have rootfs.Info) {
+	flags := g.itemFlags(e, have, true, 0)
+	g.tell(index, e, flags)
+	if g.opt.DryRun {
+		return
+	}
+	m := g.meta(e, have, true)
+	if !g.timeDiffers(e, have) {
+		m.Fields &^= rootfs.FieldMtime
+	}
+	if e.IsDir() {
+		m.Fields &^= rootfs.FieldMtime // set at the end
+	}
+	if m.Diff(have) == 0 {
+		return
+	}
+	if err := g.root.UpdateMetadata(p, have, m); err != nil {
+		g.failFile("setting the attributes of %q failed: %v", p, reason(err))
+	}
+}
+
+// tell sends an item that needs no data to the sender, which sends it back
+// when its turn has come; versions without items tell the user at once.
+func (g *generator) tell(index int32, e *filelist.Entry, flags proto.Item) {
+	g.tellItem(e, item{index: index, flags: flags})
+}
+
+func (g *generator) tellItem(e *filelist.Entry, it item) {
+	flags := it.flags
+	if flags&proto.ItemSignificant == 0 && g.opt.Verbose < 2 && g.opt.Itemize < 2 && g.opt.LogFormat != "%i%I" {
+		return
+	}
+	if !g.Caps.ItemFlags {
+		g.noteItem(e, it)
+		return
+	}
+	// A write error stays with the writer and comes up at the next flush.
+	_, _ = g.W.Write(g.appendItem(nil, it))
+}
+
+// made sets the metadata of what was just made.
+func (g *generator) made(e *filelist.Entry, p string) error {
+	m := g.meta(e, rootfs.Info{}, false)
+	if e.IsDir() {
+		m.Fields &^= rootfs.FieldMtime
+	}
+	return local("setting the attributes of", p, g.root.SetMetadata(p, m))
+}
+
+// dir makes a folder, or keeps one, and deletes what is too much in it.
+func (g *generator) dir(index int32, e *filelist.Entry, p string, have rootfs.Info, exists bool) error {
+	if exists && !have.IsDir() {
+		if ok, err := g.makeWay(p, have, "directory"); !ok {
+			return err
+		}
+		exists = false
+	}
+	if !exists {
+		return g.newDir(index, e, p)
+	}
+	if g.needsRoom(e) {
+		e2 := *e
+		e2.Mode |= 0o700
+		g.keep(index, &e2, p, have)
+		g.touch[index] = struct{}{}
+	} else {
+		g.keep(index, e, p, have)
+	}
+	if g.keepsTime(e) && g.timeDiffers(e, have) {
+		g.touch[index] = struct{}{}
+	}
+	return g.deleteDuring(index, e, p)
+}
+
+// needsRoom reports whether a folder would shut ourselves out while we work.
+func (g *generator) needsRoom(e *filelist.Entry) bool {
+	return g.opt.Perms && e.Mode&0o300 != 0o300
+}
+
+func (g *generator) newDir(index int32, e *filelist.Entry, p string) error {
+	g.tell(index, e, proto.ItemNew|proto.ItemLocalChange)
+	g.markDir(e)
+	if g.opt.DryRun {
+		return nil
+	}
+	if err := g.beforeChange(); err != nil {
+		return err
+	}
+	if err := g.root.Mkdir(p, 0o700); err != nil {
+		return local("mkdir", p, err)
+	}
+	g.countCreated()
+	g.touch[index] = struct{}{}
+	e2 := *e
+	if g.needsRoom(e) {
+		e2.Mode |= 0o700
+	}
+	return g.made(&e2, p)
+}
+
+func (r *receiver) countCreated() {
+	r.mu.Lock()
+	r.created++
+	r.stats.Created = r.created
+	r.mu.Unlock()
+}
+
+// touchDirs sets the times and modes of folders that the work has changed,
+// innermost first.
+func (g *generator) touchDirs() error {
+	if g.opt.DryRun {
+		return nil
+	}
+	order := make([]int32, 0, len(g.touch))
+	for i := range g.touch {
+		order = append(order, i)
+	}
+	slices.Sort(order)
+	slices.Reverse(order)
+	for _, i := range order {
+		e := g.list.At(i)
+		p := g.path(e)
+		have, exists, err := g.lookup(p)
+		if err != nil || !exists || !have.IsDir() {
+			continue // it was reported when it was made
+		}
+		if err := g.root.UpdateMetadata(p, have, g.meta(e, have, true)); err != nil {
+			g.failFile("setting the attributes of %q failed: %v", p, reason(err))
+		}
+	}
+	return nil
+}
+
+// link makes a symbolic link unless it is there.
+func (g *generator) link(index int32, e *filelist.Entry, p string, have rootfs.Info, exists bool) error {
+	if exists && have.IsSymlink() {
+		target, err := g.root.Readlink(p)
+		if err == nil && target == e.Target() {
+			g.keep(index, e, p, have)
+			return nil
+		}
+	}
+	return g.replace(index, e, p, have, exists, "symlink", func() error {
+		return g.root.ReplaceSymlink(e.Target(), p)
+	})
+}
+
+// node makes a device, fifo or socket unless it is there.
+func (g *generator) node(index int32, e *filelist.Entry, p string, have rootfs.Info, exists bool) error {
+	major, minor := e.Device()
+	rdev := rootfs.MakeDev(major, minor)
+	sameType := exists && (have.Mode^e.Mode)&filelist.ModeType == 0
+	if sameType && (e.IsSpecial() || have.Rdev == rdev) {
+		g.keep(index, e, p, have)
+		return nil
+	}
+	return g.replace(index, e, p, have, exists, "device file", func() error {
+		return g.root.ReplaceNode(p, e.Mode&filelist.ModeType|0o600, rdev)
+	})
+}
+
+// replace makes something that has no data in the place of what is there.
+func (g *generator) replace(index int32, e *filelist.Entry, p string, have rootfs.Info, exists bool, what string, make func() error) error {
+	if exists && have.IsDir() {
+		if ok, err := g.makeWay(p, have, what); !ok {
+			return err
+		}
+		exists = false
+	}
+	same := exists && (have.Mode^e.Mode)&filelist.ModeType == 0
+	flags := g.itemFlags(e, have, same, proto.ItemLocalChange|proto.ItemChange)
+	g.tell(index, e, flags)
+	g.markDir(e)
+	if g.opt.DryRun {
+		return nil
+	}
+	if err := g.beforeChange(); err != nil {
+		return err
+	}
+	if err := make(); err != nil {
+		return local("making the "+what, p, err)
+	}
+	if !exists {
+		g.countCreated()
+	}
+	return g.made(e, p)
+}

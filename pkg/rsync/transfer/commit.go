@@ -1,0 +1,87 @@
+package transfer
+
+import (
+	"github.com/empegsync/empegsync/pkg/rsync/proto"
+	"github.com/empegsync/empegsync/pkg/rsync/rootfs"
+)
+
+// committer puts finished files in their places. With --fsync it gathers some
+// of them first, so that one sync of the file system makes all of their data
+// durable before the first one gets its name: a power cut leaves the old file
+// or the new one, at a small part of what a sync per file costs.
+type committer struct {
+	*receiver
+	waiting []finished
+	bytes   int64
+}
+
+// finished is a file with all of its data under a temporary name.
+type finished struct {
+	temp *rootfs.Temp
+	path string
+}
+
+// Limits of what may wait, which also bound the open files.
+const (
+	maxWaitingFiles = 64
+	maxWaitingBytes = 16 << 20
+)
+
+// add sets a file's metadata and commits it, or lets it wait.
+func (c *committer) add(t *rootfs.Temp, path string, m rootfs.Meta, size int64) error {
+	if err := t.SetMetadata(m); err != nil {
+		c.failFile("setting the attributes of %q failed: %v", path, reason(err))
+	}
+	c.waiting = append(c.waiting, finished{t, path})
+	c.bytes += size
+	if c.opt.Fsync && len(c.waiting) < maxWaitingFiles && c.bytes < maxWaitingBytes {
+		return nil
+	}
+	return c.flush()
+}
+
+// flush commits everything that waits.
+func (c *committer) flush() error {
+	if len(c.waiting) == 0 {
+		return nil
+	}
+	if err := c.beforeChange(); err != nil {
+		return err
+	}
+	if c.opt.Fsync {
+		if err := c.sync(); err != nil {
+			return err
+		}
+	}
+	for _, f := range c.waiting {
+		if err := f.temp.Commit(f.path); err != nil {
+			c.failFile("rename to %q failed: %v", f.path, reason(err))
+		}
+	}
+	c.waiting = c.waiting[:0]
+	c.bytes = 0
+	return nil
+}
+
+// sync makes the waiting files durable: a single one by itself, several with
+// their file system.
+func (c *committer) sync() error {
+	var err error
+	if len(c.waiting) == 1 {
+		err = c.waiting[0].temp.Sync()
+	} else {
+		err = c.root.SyncFS()
+	}
+	if err != nil {
+		return proto.Failf(proto.ExitFileIO, "sync before renaming %q: %w", c.waiting[0].path, reason(err))
+	}
+	return nil
+}
+
+// abort removes everything that waits.
+func (c *committer) abort() {
+	for _, f := range c.waiting {
+		f.temp.Abort()
+	}
+	c.waiting = nil
+}

@@ -1,0 +1,318 @@
+package transfer
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"syscall"
+
+	"github.com/empegsync/empegsync/pkg/rsync/checksum"
+	"github.com/empegsync/empegsync/pkg/rsync/delta"
+	"github.com/empegsync/empegsync/pkg/rsync/filelist"
+	"github.com/empegsync/empegsync/pkg/rsync/options"
+	"github.com/empegsync/empegsync/pkg/rsync/proto"
+	"github.com/empegsync/empegsync/pkg/rsync/rootfs"
+)
+
+// generator compares the list with what is there, makes folders, links and
+// devices, deletes, and requests the data of files (generator.c).
+type generator struct {
+	*receiver
+	sums    *checksum.Blocks
+	scratch []byte
+	buf     []byte
+	flushAt int                // bytes that wait before a flush, growing
+	touch   map[int32]struct{} // folders whose times or modes are set at the end
+	lastDir string             // folder last marked for touching
+	leaders map[int32]int32    // later names of a file -> the first one
+	links   []int32            // later names that wait until all data is there
+	skipped bool               // deletions were skipped, and said so
+	redoing bool
+}
+
+func (g *generator) run() error {
+	g.sums = checksum.NewBlocks(g.FileSum, g.Seed, g.Caps.SeedFirst)
+	g.flushAt = 64
+	g.findLeaders()
+	if g.deletes() == options.DeleteBefore {
+		if err := g.deletePass(); err != nil {
+			return err
+		}
+	}
+	for i := range g.list.Entries {
+		if err := g.entry(int32(i)); err != nil {
+			return err
+		}
+	}
+	if err := g.phases(); err != nil {
+		return err
+	}
+	if d := g.deletes(); d == options.DeleteAfter || d == options.DeleteDelay {
+		if err := g.deletePass(); err != nil {
+			return err
+		}
+	}
+	return g.touchDirs()
+}
+
+// phases ends the first pass and serves the second (generator.c:generate_files).
+func (g *generator) phases() error {
+	if err := g.writeDone(); err != nil {
+		return err
+	}
+	g.redoing = true
+	for done := 1; ; {
+		index, again, err := g.events.next(done, g.W.Flush)
+		switch {
+		case err != nil:
+			return err
+		case again:
+			if err := g.entry(index); err != nil {
+				return err
+			}
+			if err := g.W.Flush(); err != nil {
+				return err
+			}
+		case done > g.common.phases():
+			return g.makeLinks()
+		default:
+			if done == 2 { // all data is there, and items can still be told
+				if err := g.makeLinks(); err != nil {
+					return err
+				}
+			}
+			if err := g.writeDone(); err != nil {
+				return err
+			}
+			done++
+		}
+	}
+}
+
+// deletes returns when this side deletes.
+func (g *generator) deletes() options.DeleteMode {
+	if g.opt.Delete == options.DeleteDefault {
+		if g.Caps.DeletesDuring {
+			return options.DeleteDuring
+		}
+		return options.DeleteBefore
+	}
+	return g.opt.Delete
+}
+
+// entry brings one entry up to date, or requests what is needed for that.
+// Errors with the file itself are reported; an error returned ends the run.
+func (g *generator) entry(index int32) error {
+	e := g.list.At(index)
+	if e.Mark&filelist.MarkDropped != 0 {
+		return nil
+	}
+	p := g.path(e)
+	if g.rules != nil && g.rules.Refused(p, e.IsDir()) {
+		if e.IsRegular() {
+			g.failFile("skipping daemon-excluded file %q", p)
+		}
+		return nil
+	}
+	have, exists, err := g.lookup(p)
+	if err != nil {
+		g.failFile("stat %q failed: %v", p, reason(err))
+		return nil
+	}
+	if !g.redoing && g.passedOver(e, have, exists) {
+		return nil
+	}
+	if _, later := g.leaders[index]; later {
+		g.links = append(g.links, index)
+		return nil
+	}
+	switch {
+	case e.IsDir():
+		err = g.dir(index, e, p, have, exists)
+	case e.IsRegular():
+		err = g.file(index, e, p, have, exists)
+	case e.IsLink() && g.opt.Links:
+		err = g.link(index, e, p, have, exists)
+	case e.IsDevice() && g.opt.Devices, e.IsSpecial() && g.opt.Specials:
+		err = g.node(index, e, p, have, exists)
+	default:
+		g.report(proto.TagInfo, "skipping non-regular file %q", p)
+	}
+	var local *localError
+	if errors.As(err, &local) {
+		g.failFile("%s", local)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return g.flushNow()
+}
+
+// localError is an error with one file, which does not end the run.
+type localError struct {
+	what, path string
+	err        error
+}
+
+func (e *localError) Error() string {
+	return fmt.Sprintf("%s %q failed: %v", e.what, e.path, reason(e.err))
+}
+func (e *localError) Unwrap() error { return e.err }
+
+func local(what, path string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &localError{what, path, err}
+}
+
+// lookup looks at what is there under a name.
+func (r *receiver) lookup(p string) (rootfs.Info, bool, error) {
+	if r.void {
+		return rootfs.Info{}, false, nil
+	}
+	info, err := r.root.Lstat(p)
+	if err == nil {
+		return info, true, nil
+	}
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+		return rootfs.Info{}, false, nil
+	}
+	if errors.Is(err, rootfs.ErrSymlink) && r.opt.DryRun {
+		return rootfs.Info{}, false, nil // a real run would have made way
+	}
+	return rootfs.Info{}, false, err
+}
+
+// passedOver reports whether the options exempt an entry.
+func (g *generator) passedOver(e *filelist.Entry, have rootfs.Info, exists bool) bool {
+	if !exists {
+		return g.opt.IgnoreNonExisting && !(e.IsDir() && e.Base == ".") || g.sizeExempt(e)
+	}
+	if g.opt.IgnoreExisting && !(e.IsDir() && have.IsDir()) {
+		return true
+	}
+	if g.sizeExempt(e) {
+		return true
+	}
+	if e.IsRegular() && g.opt.Update && e.Mtime-have.Mtime < max(g.opt.ModifyWindow.Value, 0) {
+		g.stats.Newer++
+		return true
+	}
+	return false
+}
+
+func (g *generator) sizeExempt(e *filelist.Entry) bool {
+	return e.IsRegular() &&
+		(g.opt.MaxSize.Set && e.Size > g.opt.MaxSize.Value || g.opt.MinSize.Set && e.Size < g.opt.MinSize.Value)
+}
+
+// file requests a regular file unless it is up to date.
+func (g *generator) file(index int32, e *filelist.Entry, p string, have rootfs.Info, exists bool) error {
+	if exists && !have.IsRegular() {
+		if ok, err := g.makeWay(p, have, "file"); !ok {
+			return err
+		}
+		exists = false
+	}
+	if exists && !g.redoing && g.unchanged(e, p, have) {
+		g.keep(index, e, p, have)
+		return nil
+	}
+	flags := g.itemFlags(e, have, exists, proto.ItemTransfer)
+	if g.opt.Checksum {
+		flags |= proto.ItemChange
+	}
+	g.markDir(e)
+	g.asked.add(index)
+	g.scratch = g.appendItem(g.scratch[:0], item{index: index, flags: flags})
+	if g.opt.DryRun {
+		_, err := g.W.Write(g.scratch)
+		return err
+	}
+	return g.request(e, p, have, exists)
+}
+
+// request sends what the sender needs to send the difference: the sums of
+// what is there, or a head that says that there is nothing.
+func (g *generator) request(e *filelist.Entry, p string, have rootfs.Info, exists bool) error {
+	lim := g.limits
+	if g.redoing {
+		lim.Pass = lim.Size
+	}
+	none := delta.Head{}.Append(nil, lim)
+	if !exists || have.Size == 0 || g.opt.WholeFile == options.Yes {
+		_, err := g.W.Write(append(g.scratch, none...))
+		return err
+	}
+	f, info, err := g.root.OpenRead(p, 0)
+	if err != nil {
+		g.report(proto.TagWarning, "failed to open %q, continuing: %v", p, reason(err))
+		_, err := g.W.Write(append(g.scratch, none...))
+		return err
+	}
+	defer f.Close()
+	head, ok := delta.NewHead(info.Size, g.opt.BlockSize, g.redoing, lim)
+	if !ok {
+		g.report(proto.TagWarning, "%q is too large for checksums: it is sent whole", p)
+	}
+	g.scratch = head.Append(g.scratch, lim)
+	if _, err := g.W.Write(g.scratch); err != nil {
+		return err
+	}
+	g.buf, err = delta.WriteSums(g.W, f, head, g.sums, g.buf)
+	return err
+}
+
+// unchanged is the quick check (generator.c:quick_check_ok).
+func (g *generator) unchanged(e *filelist.Entry, p string, have rootfs.Info) bool {
+	switch {
+	case have.Size != e.Size:
+		return false
+	case g.opt.Checksum:
+		sum, err := fileSum(g.root, p, g.ListSum)
+		return err == nil && string(sum) == e.Sum()
+	case g.opt.SizeOnly:
+		return true
+	case g.opt.IgnoreTimes:
+		return false
+	}
+	return !g.timeDiffers(e, have)
+}
+
+// timeDiffers compares modification times within --modify-window; only a
+// negative window looks at nanoseconds (util1.c:same_time).
+func (g *generator) timeDiffers(e *filelist.Entry, have rootfs.Info) bool {
+	d := e.Mtime - have.Mtime
+	w := g.opt.ModifyWindow.Value
+	if w < 0 {
+		return d != 0 || e.Nsec != have.MtimeNsec
+	}
+	return d > w || -d > w
+}
+
+// flushNow hands waiting requests over: soon at first, so that the sender
+// starts, then in larger portions.
+func (g *generator) flushNow() error {
+	if g.W.Pending() < g.flushAt {
+		return nil
+	}
+	g.flushAt = min(g.flushAt*2, 8*1024)
+	return g.W.Flush()
+}
+
+// markDir notes that something in e's folder changes.
+func (g *generator) markDir(e *filelist.Entry) {
+	dir := e.Dir
+	if dir == "" {
+		dir = "."
+	}
+	if dir == g.lastDir || e.Base == "." {
+		return
+	}
+	g.lastDir = dir
+	if i := g.list.Find(dir, true, g.Caps.DirsSortLast); i >= 0 {
+		g.touch[int32(i)] = struct{}{}
+	}
+}

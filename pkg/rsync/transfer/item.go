@@ -1,0 +1,100 @@
+package transfer
+
+import (
+	"fmt"
+
+	"github.com/empegsync/empegsync/pkg/rsync/filelist"
+	"github.com/empegsync/empegsync/pkg/rsync/proto"
+	"github.com/empegsync/empegsync/pkg/rsync/wire"
+)
+
+// item is a file index with what may follow it (rsync.c:read_ndx_and_attrs).
+type item struct {
+	index int32
+	flags proto.Item
+	basis byte   // with proto.ItemBasisType
+	xname string // with proto.ItemXname
+}
+
+// appendItem appends an index and, where the version has them, its flags.
+func (c *common) appendItem(b []byte, it item) []byte {
+	b = c.out.Append(b, it.index)
+	if !c.Caps.ItemFlags || it.index < 0 {
+		return b
+	}
+	b = wire.AppendUint16(b, uint16(it.flags&proto.ItemWire))
+	if it.flags&proto.ItemBasisType != 0 {
+		b = append(b, it.basis)
+	}
+	if it.flags&proto.ItemXname != 0 {
+		b = wire.AppendVString(b, it.xname)
+	}
+	return b
+}
+
+// readItem reads an index and its flags, passing over what says nothing to
+// this side. The entry is nil for "done".
+func (c *common) readItem(list *filelist.List) (item, *filelist.Entry, error) {
+	for {
+		it := item{index: c.in.Read(c.R)}
+		switch {
+		case c.R.Err() != nil:
+			return item{}, nil, fmt.Errorf("read file index: %w", c.R.Err())
+		case it.index == proto.IndexDone:
+			return it, nil, nil
+		case it.index == proto.IndexDelStats && c.Caps.DeleteStats:
+			c.readDeleteStats()
+			continue
+		}
+		e := list.At(it.index)
+		keepAlive := c.Caps.KeepAlive && int(it.index) == len(list.Entries)
+		if e == nil && !keepAlive {
+			return item{}, nil, proto.Failf(proto.ExitProtocol, "file index %d is outside the list of %d files", it.index, len(list.Entries))
+		}
+		if err := c.readFlags(&it); err != nil {
+			return item{}, nil, err
+		}
+		if keepAlive && e == nil { // io.c:maybe_send_keepalive, version 29
+			continue
+		}
+		return it, e, nil
+	}
+}
+
+func (c *common) readFlags(it *item) error {
+	if !c.Caps.ItemFlags {
+		it.flags = proto.ItemTransfer | proto.ItemMissing
+		return nil
+	}
+	it.flags = proto.Item(c.R.Uint16())
+	it.basis = proto.BasisName
+	if it.flags&proto.ItemBasisType != 0 {
+		it.basis = c.R.Byte()
+	}
+	if it.flags&proto.ItemXname != 0 {
+		it.xname = c.R.VString(proto.MaxPath-1, "name of a basis file")
+	}
+	if c.R.Err() != nil {
+		return fmt.Errorf("read item flags: %w", c.R.Err())
+	}
+	return nil
+}
+
+// readDeleteStats reads counts of deletions by type (main.c:read_del_stats).
+func (c *common) readDeleteStats() {
+	var sum int64
+	for range 5 {
+		if n := c.R.VarInt(); n > 0 {
+			sum += int64(n)
+		}
+	}
+	c.peerDeleted = int(min(sum, 1<<30))
+}
+
+// writeDone writes a bare index and flushes.
+func (c *common) writeDone() error {
+	if _, err := c.W.Write(c.out.Append(nil, proto.IndexDone)); err != nil {
+		return err
+	}
+	return c.W.Flush()
+}

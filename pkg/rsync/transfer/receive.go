@@ -1,0 +1,312 @@
+package transfer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+
+	"github.com/empegsync/empegsync/pkg/rsync/filelist"
+	"github.com/empegsync/empegsync/pkg/rsync/options"
+	"github.com/empegsync/empegsync/pkg/rsync/proto"
+	"github.com/empegsync/empegsync/pkg/rsync/rootfs"
+)
+
+// Dest is where files go.
+type Dest struct {
+	Root *rootfs.Root
+	// Path is a folder below Root, or what a single file is to be called
+	// there. "" is Root itself. A folder that is missing is made.
+	Path string
+	// BeforeChange, if not nil, is called once, before the first file or
+	// folder is created, replaced or deleted; not for a mere change of times,
+	// modes or owners. An error ends the run with nothing changed.
+	BeforeChange func() error
+	// Accept, if not nil, is called with the counts of the list before
+	// anything is done. An error ends the run with nothing changed.
+	Accept func(Stats) error
+	// SweepTemps also removes what a killed run has left behind under
+	// temporary names, in the folders that are looked at.
+	SweepTemps bool
+}
+
+// receiver is the side that gets the files: the state that its two goroutines
+// share. Each field says who uses it.
+type receiver struct {
+	*common
+	dest   Dest
+	root   *rootfs.Root   // where entries' paths start
+	name   string         // of the only file, if it is called something else here
+	void   bool           // a dry run into a folder that is not there
+	list   *filelist.List // read-only once it is sorted
+	owners *owners
+	umask  uint32
+	events events // receiving goroutine -> generating goroutine
+	asked  bitset // files whose data was asked for and has not come
+
+	change    sync.Once
+	changeErr error
+
+	mu      sync.Mutex
+	created int // both
+}
+
+// Receive reads the list, makes dest like it, and ends the session. The error
+// maps to an exit code; with a partial transfer the stats are still good.
+func Receive(ctx context.Context, l Link, opt *options.Options, dest Dest, umask uint32, rules Rules, obs Observer) (Stats, error) {
+	c := newCommon(l, opt, rules, obs)
+	r := &receiver{common: c, dest: dest, umask: umask}
+	r.events.signal = make(chan struct{}, 1)
+	c.wake = r.events.poke
+	return c.whole(ctx, r.run)
+}
+
+func (r *receiver) run(ctx context.Context) error {
+	if err := r.readList(); err != nil {
+		return err
+	}
+	if len(r.list.Entries) == 0 && !r.Server {
+		return nil // main.c:do_server_sender: the server has left
+	}
+	if r.dest.Accept != nil {
+		if err := r.dest.Accept(r.stats); err != nil {
+			return err
+		}
+	}
+	if err := r.resolve(); err != nil {
+		return err
+	}
+	if r.root != r.dest.Root {
+		defer r.root.Close()
+	}
+	received := make(chan error, 1)
+	go func() {
+		err := contain(func() error { return r.receiveFiles(ctx) })
+		r.events.finish(err)
+		received <- err
+	}()
+	genErr := contain((&generator{receiver: r, touch: map[int32]struct{}{}}).run)
+	if genErr != nil {
+		r.Abort()
+	}
+	recvErr := <-received
+	switch {
+	case r.changeErr != nil:
+		return r.changeErr
+	case recvErr != nil:
+		return recvErr
+	case genErr != nil:
+		return genErr
+	}
+	return r.finish()
+}
+
+// contain turns a panic into an error: a fault that one peer brings about must
+// not end a daemon that serves others.
+func contain(f func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = proto.Failf(proto.ExitIPC, "a fault of this program, please report it: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return f()
+}
+
+// resolve finds out what the destination's path means for this list
+// (main.c:get_local_name).
+func (r *receiver) resolve() error {
+	p := path.Clean(strings.Trim(r.dest.Path, "/"))
+	r.root = r.dest.Root
+	if p == "." {
+		return nil
+	}
+	sub, err := r.root.Sub(p)
+	if err == nil {
+		r.root = sub
+		return nil
+	}
+	single := len(r.list.Entries) == 1 && !r.list.Entries[0].IsDir() && !strings.HasSuffix(r.dest.Path, "/")
+	missing := errors.Is(err, fs.ErrNotExist)
+	switch {
+	case single && (missing || errors.Is(err, syscall.ENOTDIR)):
+		return r.resolveFile(p)
+	case !missing:
+		return proto.Failf(proto.ExitFileSelect, "the destination %q is no folder that can be used: %w", p, reason(err))
+	case r.opt.DryRun:
+		r.void = true
+		return nil
+	}
+	if err := r.beforeChange(); err != nil {
+		return err
+	}
+	if err = r.root.Mkdir(p, 0o777&^r.umask); err == nil {
+		sub, err = r.root.Sub(p)
+	}
+	if err != nil {
+		return proto.Failf(proto.ExitFileIO, "make the destination folder %q: %w", p, reason(err))
+	}
+	r.root = sub
+	return nil
+}
+
+// resolveFile makes the last component of p the name of the single file.
+func (r *receiver) resolveFile(p string) error {
+	sub, err := r.root.Sub(path.Dir(p))
+	if err != nil {
+		return proto.Failf(proto.ExitFileIO, "the destination's folder %q: %w", path.Dir(p), reason(err))
+	}
+	r.root, r.name = sub, path.Base(p)
+	return nil
+}
+
+func (r *receiver) readList() error {
+	start := r.R.Total()
+	list, err := filelist.NewDecoder(r.Caps, r.fields()).Read(r.R, func(n int) { r.obs.Listed(n, false) })
+	if err != nil {
+		return proto.Fail(proto.ExitStreamIO, err)
+	}
+	r.stats.ListSize = r.R.Total() - start
+	r.setIOError(list.IOError)
+	list.Sort(r.Caps.DirsSortLast)
+	r.list = list
+	r.asked = newBitset(len(list.Entries))
+	r.owners = newOwners(list, r.opt.Owner, r.opt.Group, r.opt.NumericIDs)
+	for i := range list.Entries {
+		if list.Entries[i].Mark&filelist.MarkDropped == 0 {
+			r.count(&list.Entries[i])
+		}
+	}
+	r.obs.Listed(len(list.Entries), true)
+	return nil
+}
+
+// beforeChange calls the hook once; its error stays.
+func (r *receiver) beforeChange() error {
+	r.change.Do(func() {
+		if r.dest.BeforeChange != nil {
+			r.changeErr = r.dest.BeforeChange()
+		}
+	})
+	return r.changeErr
+}
+
+// path is where an entry goes.
+func (r *receiver) path(e *filelist.Entry) string {
+	if r.name != "" {
+		return r.name
+	}
+	return e.Path()
+}
+
+// finish reads the sender's statistics, if it is the server, and says goodbye
+// (main.c:do_recv, handle_stats).
+func (r *receiver) finish() error {
+	if !r.Server {
+		r.readLong() // what the sender has read
+		r.readLong() // what it has written
+		r.readLong() // total size, which we know
+		if r.Caps.StatsTimes {
+			r.readLong()
+			r.readLong()
+		}
+		if r.R.Err() != nil {
+			return fmt.Errorf("read statistics: %w", r.R.Err())
+		}
+	}
+	if !r.Caps.Goodbye {
+		return r.W.Flush()
+	}
+	if err := r.writeDone(); err != nil {
+		return err
+	}
+	if !r.Caps.GoodbyeEcho {
+		return nil
+	}
+	it, e, err := r.readItem(r.list)
+	if err != nil {
+		return fmt.Errorf("wait for the end of the session: %w", err)
+	}
+	if e != nil {
+		return proto.Failf(proto.ExitProtocol, "file index %d at the end of the session", it.index)
+	}
+	return r.writeDone()
+}
+
+// events carries what the receiving goroutine tells the generating one. It
+// never blocks the receiving one: whoever waits for the other's reading would
+// wait for ever.
+type events struct {
+	mu     sync.Mutex
+	redo   []int32
+	done   int
+	over   bool
+	err    error
+	signal chan struct{}
+}
+
+func (v *events) update(f func()) {
+	v.mu.Lock()
+	f()
+	v.mu.Unlock()
+	select {
+	case v.signal <- struct{}{}:
+	default:
+	}
+}
+
+func (v *events) again(index int32) { v.update(func() { v.redo = append(v.redo, index) }) }
+func (v *events) phaseDone()        { v.update(func() { v.done++ }) }
+func (v *events) finish(err error)  { v.update(func() { v.over, v.err = true, err }) }
+
+// poke wakes the generating goroutine, which owns the writer, to send a
+// message on its way.
+func (v *events) poke() { v.update(func() {}) }
+
+// next waits until there is an index to do again or phases phases are done;
+// ok is false for the latter. While it waits it calls flush.
+func (v *events) next(phases int, flush func() error) (index int32, ok bool, err error) {
+	for {
+		v.mu.Lock()
+		switch {
+		case len(v.redo) > 0:
+			index = v.redo[0]
+			v.redo = v.redo[1:]
+			v.mu.Unlock()
+			return index, true, nil
+		case v.done >= phases:
+			v.mu.Unlock()
+			return 0, false, nil
+		case v.over:
+			err := v.err
+			v.mu.Unlock()
+			if err == nil {
+				err = proto.Failf(proto.ExitStreamIO, "the sending side ended early")
+			}
+			return 0, false, err
+		}
+		v.mu.Unlock()
+		if err := flush(); err != nil {
+			return 0, false, err
+		}
+		<-v.signal
+	}
+}
+
+// bitset is a set of file indexes for several goroutines.
+type bitset []atomic.Uint32
+
+func newBitset(n int) bitset { return make(bitset, (n+31)/32) }
+
+func (b bitset) add(i int32) { b[i/32].Or(1 << (i % 32)) }
+
+// take removes an index and reports whether it was there.
+func (b bitset) take(i int32) bool {
+	mask := uint32(1) << (i % 32)
+	return b[i/32].And(^mask)&mask != 0
+}

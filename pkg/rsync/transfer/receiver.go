@@ -1,0 +1,242 @@
+package transfer
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"syscall"
+
+	"github.com/empegsync/empegsync/pkg/rsync/delta"
+	"github.com/empegsync/empegsync/pkg/rsync/filelist"
+	"github.com/empegsync/empegsync/pkg/rsync/proto"
+	"github.com/empegsync/empegsync/pkg/rsync/rootfs"
+)
+
+// fileReceiver is the receiving goroutine: it takes what the sender sends and
+// puts files in their places (receiver.c:recv_files).
+type fileReceiver struct {
+	*receiver
+	whole  hash.Hash
+	commit committer
+	block  []byte
+	sum    []byte
+	phase  int
+}
+
+func (r *receiver) receiveFiles(ctx context.Context) (err error) {
+	f := &fileReceiver{receiver: r, whole: r.FileSum.NewFile(r.Seed)}
+	f.commit = committer{receiver: r}
+	defer f.commit.abort()
+	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		it, e, err := f.readItem(f.list)
+		if err != nil {
+			return err
+		}
+		if e == nil {
+			over, err := f.nextPhase()
+			if err != nil || over {
+				return err
+			}
+			continue
+		}
+		if err := f.item(it, e); err != nil {
+			return err
+		}
+	}
+}
+
+// nextPhase ends a phase; true after the last one. What a phase has received
+// is in place before the generator hears of it.
+func (f *fileReceiver) nextPhase() (over bool, err error) {
+	if err := f.commit.flush(); err != nil {
+		return false, err
+	}
+	f.phase++
+	f.events.phaseDone()
+	return f.phase > f.phases(), nil
+}
+
+func (f *fileReceiver) item(it item, e *filelist.Entry) error {
+	if f.pos != nil {
+		f.pos.Position(int(it.index), len(f.list.Entries))
+	}
+	if it.flags&proto.ItemTransfer == 0 {
+		f.noteItem(e, it)
+		return nil
+	}
+	if !e.IsRegular() {
+		return proto.Failf(proto.ExitProtocol, "the sending side sends data for %q, which is not a regular file", e.Path())
+	}
+	if !f.asked.take(it.index) {
+		return proto.Failf(proto.ExitProtocol, "the sending side sends %q, which was not asked for", e.Path())
+	}
+	f.obs.Item(e, it.flags)
+	if f.opt.DryRun {
+		f.stats.Transferred++
+		return nil
+	}
+	lim := f.limits
+	if f.phase > 0 {
+		lim.Pass = lim.Size
+	}
+	head, err := delta.ReadHead(f.R, lim)
+	if err != nil {
+		return proto.Fail(proto.ExitProtocol, err)
+	}
+	if err := f.file(it, e, head); err != nil {
+		return fmt.Errorf("receive %q: %w", e.Path(), err)
+	}
+	return nil
+}
+
+// file receives one file. Errors of the stream and of a full disk are
+// returned, others reported.
+func (f *fileReceiver) file(it item, e *filelist.Entry, head delta.Head) error {
+	p := f.path(e)
+	have, exists, err := f.lookup(p)
+	if err != nil {
+		f.failFile("stat %q failed: %v", p, reason(err))
+		return f.discard(head)
+	}
+	var basis *rootfs.File
+	if head.Count > 0 {
+		if basis, _, err = f.root.OpenRead(p, 0); err != nil {
+			// The sum at the end will not agree, and the file comes again.
+			basis = nil
+		} else {
+			defer basis.Close()
+		}
+	}
+	temp, err := f.root.CreateTemp(p)
+	if err != nil {
+		f.failFile("mkstemp for %q failed: %v", p, reason(err))
+		return f.discard(head)
+	}
+	ok, err := f.data(e, head, basis, temp)
+	if err != nil || !ok {
+		temp.Abort()
+		if err != nil {
+			return err
+		}
+		return f.unverified(it, e)
+	}
+	f.stats.Transferred++
+	f.stats.TransferredSize += e.Size
+	if !exists {
+		f.countCreated()
+	}
+	return f.commit.add(temp, p, f.meta(e, have, exists && have.IsRegular()), e.Size)
+}
+
+// unverified has a file whose sum does not agree sent again, once.
+func (f *fileReceiver) unverified(it item, e *filelist.Entry) error {
+	if f.phase > 0 {
+		f.failFile("%s failed verification -- update discarded.", e.Path())
+		return nil
+	}
+	f.report(proto.TagWarning, "WARNING: %s failed verification -- update discarded (will try again).", e.Path())
+	f.events.again(it.index)
+	return nil
+}
+
+// data puts a file together and reports whether its sum agrees
+// (receiver.c:receive_data).
+func (f *fileReceiver) data(e *filelist.Entry, head delta.Head, basis *rootfs.File, temp *rootfs.Temp) (bool, error) {
+	f.whole.Reset()
+	var tokens delta.PlainReader
+	out := &fileWriter{to: temp}
+	sound := true
+	for {
+		lit, block, done, err := tokens.Next(f.R, head.Count)
+		if err != nil {
+			return false, err
+		}
+		if done {
+			break
+		}
+		if lit == nil {
+			if lit, err = f.readBlock(basis, head, block); err != nil {
+				sound = false
+				continue
+			}
+			f.stats.Matched += int64(len(lit))
+		} else {
+			f.stats.Literal += int64(len(lit))
+		}
+		f.whole.Write(lit)
+		if err := out.write(lit); err != nil {
+			return false, writeError(f.path(e), err)
+		}
+		f.obs.Data(e, out.size)
+	}
+	agrees, err := f.checkSum()
+	return agrees && sound, err
+}
+
+func writeError(p string, err error) error {
+	if errors.Is(err, syscall.ENOSPC) {
+		return proto.Failf(proto.ExitFileIO, "write %q: the disk is full: %w", p, err)
+	}
+	return proto.Failf(proto.ExitFileIO, "write %q: %w", p, reason(err))
+}
+
+// checkSum reads the sum that the sender has made and compares.
+func (f *fileReceiver) checkSum() (bool, error) {
+	f.sum = f.whole.Sum(f.sum[:0])
+	theirs := make([]byte, f.FileSum.Size())
+	if !f.R.Full(theirs) {
+		return false, fmt.Errorf("read file checksum: %w", f.R.Err())
+	}
+	return bytes.Equal(theirs, f.sum[:len(theirs)]), nil
+}
+
+func (f *fileReceiver) readBlock(basis *rootfs.File, head delta.Head, block int32) ([]byte, error) {
+	if basis == nil {
+		return nil, io.ErrUnexpectedEOF
+	}
+	n := int(head.Len(block))
+	if cap(f.block) < n {
+		f.block = make([]byte, n)
+	}
+	p := f.block[:n]
+	if got, err := basis.ReadAt(p, head.Offset(block)); got < n {
+		if err == nil || err == io.EOF {
+			err = io.ErrUnexpectedEOF
+		}
+		return nil, err
+	}
+	return p, nil
+}
+
+// discard reads a file's data and drops it (receiver.c:discard_receive_data).
+func (f *fileReceiver) discard(head delta.Head) error {
+	var tokens delta.PlainReader
+	for {
+		_, _, done, err := tokens.Next(f.R, head.Count)
+		if err != nil {
+			return err
+		}
+		if done {
+			_, err := f.checkSum()
+			return err
+		}
+	}
+}
+
+// fileWriter writes to a temporary file.
+type fileWriter struct {
+	to   io.Writer
+	size int64
+}
+
+func (w *fileWriter) write(p []byte) error {
+	n, err := w.to.Write(p)
+	w.size += int64(n)
+	return err
+}

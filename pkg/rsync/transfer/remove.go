@@ -1,0 +1,257 @@
+package transfer
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/empegsync/empegsync/pkg/rsync/filelist"
+	"github.com/empegsync/empegsync/pkg/rsync/options"
+	"github.com/empegsync/empegsync/pkg/rsync/proto"
+	"github.com/empegsync/empegsync/pkg/rsync/rootfs"
+)
+
+// deletePass deletes in all folders of the list (generator.c:do_delete_pass).
+func (g *generator) deletePass() error {
+	for i := range g.list.Entries {
+		e := g.list.At(int32(i))
+		if !e.IsDir() || e.Mark&filelist.MarkDropped != 0 {
+			continue
+		}
+		if err := g.deleteIn(int32(i), e, g.path(e)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// deleteDuring deletes in one folder when its turn has come.
+func (g *generator) deleteDuring(index int32, e *filelist.Entry, p string) error {
+	if g.deletes() != options.DeleteDuring && !g.dest.SweepTemps {
+		return nil
+	}
+	return g.deleteIn(index, e, p)
+}
+
+// deleteIn deletes what is in a folder and not on the list
+// (generator.c:delete_in_dir).
+func (g *generator) deleteIn(index int32, e *filelist.Entry, p string) error {
+	if g.void || e.Mark&filelist.MarkNoContent != 0 || !g.opt.Recurse && e.Mark&filelist.MarkTopDir == 0 {
+		return nil
+	}
+	doomed, err := g.extraneous(e, p)
+	if err != nil || len(doomed) == 0 {
+		return err
+	}
+	g.touch[index] = struct{}{}
+	for _, d := range doomed {
+		if err := g.remove(d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// victim is something that is to be deleted.
+type victim struct {
+	path string
+	mode uint32
+	temp bool // left behind by a killed run; not worth a word
+}
+
+// extraneous returns what is in a folder but not on the list, in reverse
+// order of names.
+func (g *generator) extraneous(e *filelist.Entry, p string) ([]victim, error) {
+	names, err := g.root.ReadDir(p)
+	if err != nil {
+		if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) && !errors.Is(err, rootfs.ErrSymlink) {
+			g.failFile("opendir %q failed: %v", p, reason(err))
+		}
+		return nil, nil
+	}
+	onlyTemps := g.opt.Delete == options.DeleteNone || g.mustSpare()
+	var doomed []victim
+	for _, d := range names {
+		child := d.Name
+		if p != "." {
+			child = p + "/" + d.Name
+		}
+		if g.listed(child) {
+			continue
+		}
+		v := victim{path: child, temp: g.dest.SweepTemps && d.Type != filelist.ModeDir && rootfs.IsTempName(d.Name)}
+		if onlyTemps && !v.temp {
+			continue
+		}
+		info, err := g.root.Lstat(child)
+		if err != nil {
+			continue // gone already
+		}
+		if v.mode = info.Mode; !g.protected(child, info.IsDir(), false) {
+			doomed = append(doomed, v)
+		}
+	}
+	slices.SortFunc(doomed, func(a, b victim) int { return strings.Compare(b.path, a.path) })
+	return doomed, nil
+}
+
+func (g *generator) protected(p string, isDir, doomed bool) bool {
+	return g.rules != nil && g.rules.Protected(p, isDir, doomed)
+}
+
+// listed reports whether the list has an entry of this name, of any type.
+func (g *generator) listed(p string) bool {
+	return g.list.Find(p, false, g.Caps.DirsSortLast) >= 0 ||
+		g.Caps.DirsSortLast && g.list.Find(p, true, true) >= 0
+}
+
+// mustSpare reports whether errors on the sending side forbid deletions: what
+// it could not read is not on its list.
+func (g *generator) mustSpare() bool {
+	if g.ioError.Load()&proto.IOErrGeneral == 0 || g.opt.IgnoreErrors {
+		return false
+	}
+	if !g.skipped {
+		g.skipped = true
+		g.report(proto.TagInfo, "IO error encountered -- skipping file deletion")
+	}
+	return true
+}
+
+// remove deletes a file or a folder with all that is in it, and tells of each.
+func (g *generator) remove(v victim) error {
+	if v.mode&filelist.ModeType != filelist.ModeDir {
+		if !v.temp && !g.mayDelete(v.path, false) {
+			return nil
+		}
+		if g.opt.DryRun {
+			return nil
+		}
+		if err := g.removeAllowed(v); err != nil {
+			return err
+		}
+		if err := g.root.Remove(v.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			g.failFile("delete of %q failed: %v", v.path, reason(err))
+		}
+		return nil
+	}
+	if g.opt.DryRun {
+		return g.showRemoval(v.path)
+	}
+	if err := g.removeAllowed(v); err != nil {
+		return err
+	}
+	_, err := g.removeTree(v.path)
+	return err
+}
+
+// removeAllowed calls the hook, except for our own leftovers.
+func (g *generator) removeAllowed(v victim) error {
+	if v.temp {
+		return nil
+	}
+	return g.beforeChange()
+}
+
+// removeTree deletes a folder; false if something in it stays.
+func (g *generator) removeTree(p string) (bool, error) {
+	spared := false
+	err := g.root.RemoveAll(context.Background(), p, rootfs.RemoveOptions{
+		Visit: func(q string, isDir bool) bool {
+			if g.protected(q, isDir, q != p) || !g.mayDelete(q, isDir) {
+				spared = true
+				return false
+			}
+			return true
+		},
+	})
+	switch {
+	case spared:
+		g.report(proto.TagInfo, "cannot delete non-empty directory: %s", p)
+		return false, nil
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		g.failFile("delete of %q failed: %v", p, reason(err))
+		return false, nil
+	}
+	return true, nil
+}
+
+// showRemoval tells what deleting a folder would delete.
+func (g *generator) showRemoval(p string) error {
+	names, err := g.root.ReadDirInfo(p)
+	if err != nil {
+		return nil // the real run will say so
+	}
+	slices.SortFunc(names, func(a, b rootfs.NamedInfo) int { return strings.Compare(b.Name, a.Name) })
+	for _, n := range names {
+		q := p + "/" + n.Name
+		switch {
+		case g.protected(q, n.IsDir(), true):
+		case n.IsDir():
+			if err := g.showRemoval(q); err != nil {
+				return err
+			}
+		default:
+			g.mayDelete(q, false)
+		}
+	}
+	g.mayDelete(p, true)
+	return nil
+}
+
+// mayDelete counts a deletion and tells of it; false if there were too many.
+func (g *generator) mayDelete(p string, isDir bool) bool {
+	if g.opt.MaxDelete.Set && int64(g.stats.Deleted) >= max(g.opt.MaxDelete.Value, 0) {
+		if g.ioError.Load()&proto.IOErrDelLimit == 0 {
+			g.setIOError(proto.IOErrDelLimit)
+			g.report(proto.TagWarning, "Deletions stopped due to --max-delete limit (%d)", g.opt.MaxDelete.Value)
+		}
+		return false
+	}
+	g.stats.Deleted++
+	mode := uint32(filelist.ModeFile)
+	if isDir {
+		mode = filelist.ModeDir
+	}
+	switch {
+	case !g.Server:
+		g.obs.Deleted(p, mode)
+	case g.opt.Verbose == 0 && g.opt.LogFormat == "":
+	case !g.Caps.DeletedMessages:
+		g.report(proto.TagInfo, "deleting %s", p)
+	case isDir:
+		g.W.Message(proto.TagDeleted, append([]byte(p), 0))
+	default:
+		g.W.Message(proto.TagDeleted, []byte(p))
+	}
+	return true
+}
+
+// makeWay removes what stands in the place of something of another type
+// (delete.c:delete_item). Folders with something in them go only if deletions
+// are asked for.
+func (g *generator) makeWay(p string, have rootfs.Info, what string) (bool, error) {
+	if g.opt.DryRun {
+		return true, nil
+	}
+	if err := g.beforeChange(); err != nil {
+		return false, err
+	}
+	var err error
+	if have.IsDir() && (g.opt.Delete != options.DeleteNone || g.opt.Force) {
+		ok, err := g.removeTree(p)
+		if err != nil || ok {
+			return ok, err
+		}
+	} else if err = g.root.Remove(p); err == nil {
+		return true, nil
+	}
+	if err != nil {
+		g.failFile("delete of %q failed: %v", p, reason(err))
+	}
+	g.failFile("could not make way for new %s: %q", what, p)
+	return false, nil
+}

@@ -1,0 +1,269 @@
+package transfer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/empegsync/empegsync/pkg/rsync/filelist"
+	"github.com/empegsync/empegsync/pkg/rsync/options"
+	"github.com/empegsync/empegsync/pkg/rsync/proto"
+	"github.com/empegsync/empegsync/pkg/rsync/rootfs"
+)
+
+// Source is a file or folder to send: Name, as it is called on the other
+// side, below Root. Name "." sends what is in Root.
+type Source struct {
+	Root *rootfs.Root
+	Name string
+	// Prefix is where Root lies below what the sending side's own rules
+	// start from, "" if it is the same.
+	Prefix string
+	Err    error // why it cannot be sent: told when its turn comes
+}
+
+// SplitSource takes a path as a user writes it apart: the folder to start
+// from and the name to send from there. A final slash, "." or ".." sends what
+// is in the folder. "" is the starting folder itself.
+func SplitSource(arg string) (dir, name string) {
+	trailing := strings.HasSuffix(arg, "/")
+	base := path.Base(arg)
+	clean := path.Clean(strings.TrimLeft(arg, "/"))
+	if arg == "" || trailing || base == "." || base == ".." {
+		return clean, "."
+	}
+	return path.Dir(clean), path.Base(clean)
+}
+
+// walker makes the file list and sends it as it grows.
+type walker struct {
+	*common
+	ctx     context.Context
+	sources []Source
+	from    uint16
+	list    *filelist.List
+	enc     *filelist.Encoder
+	buf     []byte
+	users   *names
+	groups  *names
+}
+
+// sendList walks the sources and sends the list (flist.c:send_file_list).
+func (c *common) sendList(ctx context.Context, sources []Source) (*filelist.List, error) {
+	w := &walker{
+		common: c, ctx: ctx, sources: sources, list: &filelist.List{},
+		enc: filelist.NewEncoder(c.Caps, c.fields()), users: userNames(), groups: groupNames(),
+	}
+	start := c.W.Total()
+	for i, s := range sources {
+		w.from = uint16(i)
+		if err := w.source(s); err != nil {
+			return nil, err
+		}
+	}
+	ioError := c.ioError.Load()
+	if c.opt.IgnoreErrors {
+		ioError = 0
+	}
+	w.buf = w.enc.AppendEnd(w.buf, ioError, w.users.list, w.groups.list)
+	if err := w.send(); err != nil {
+		return nil, err
+	}
+	if err := c.W.Flush(); err != nil {
+		return nil, fmt.Errorf("send file list: %w", err)
+	}
+	c.stats.ListSize = c.W.Total() - start
+	c.obs.Listed(len(w.list.Entries), true)
+	w.list.Sort(c.Caps.DirsSortLast)
+	return w.list, nil
+}
+
+// send hands what is encoded to the writer.
+func (w *walker) send() error {
+	_, err := w.W.Write(w.buf)
+	w.buf = w.buf[:0]
+	if err != nil {
+		return fmt.Errorf("send file list: %w", err)
+	}
+	return nil
+}
+
+func (w *walker) source(s Source) error {
+	if s.Err != nil {
+		w.failFile("change_dir %q failed: %v", s.Name, reason(s.Err))
+		return nil
+	}
+	info, err := s.Root.Lstat(s.Name)
+	if err != nil {
+		w.failFile("link_stat %q failed: %v", s.Name, reason(err))
+		return nil
+	}
+	if info.IsDir() && !w.opt.Recurse && !w.opt.TransferDirs() {
+		w.report(proto.TagInfo, "skipping directory %s", s.Name)
+		return nil
+	}
+	if s.Name != "." && w.hidden(s.Name, info.IsDir()) {
+		return nil
+	}
+	mark := filelist.MarkTopDir
+	intoDir := w.opt.Recurse || s.Name == "." && w.opt.TransferDirs()
+	if !intoDir {
+		mark = filelist.MarkNoContent
+	}
+	if err := w.add(s.Root, s.Name, info, mark); err != nil {
+		return err
+	}
+	if !info.IsDir() || !intoDir {
+		return nil
+	}
+	return w.dir(s.Root, s.Name)
+}
+
+func (w *walker) hidden(p string, isDir bool) bool {
+	return w.rules != nil && w.rules.Hidden(w.sources[w.from].Prefix, p, isDir)
+}
+
+// dir adds what is in a folder, files first, each in the protocol's order, so
+// that the list needs no sorting.
+func (w *walker) dir(root *rootfs.Root, dir string) error {
+	if err := w.ctx.Err(); err != nil {
+		return err
+	}
+	infos, err := root.ReadDirInfo(dir)
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			w.setIOError(proto.IOErrVanished)
+			w.report(proto.TagWarning, "directory has vanished: %q", dir)
+			return nil
+		}
+		w.failFile("opendir %q failed: %v", dir, reason(err))
+		return nil
+	}
+	slices.SortFunc(infos, func(a, b rootfs.NamedInfo) int {
+		ea, eb := filelist.Entry{Base: a.Name, Mode: a.Mode}, filelist.Entry{Base: b.Name, Mode: b.Mode}
+		return filelist.Compare(&ea, &eb, w.Caps.DirsSortLast)
+	})
+	for _, in := range infos {
+		if err := w.child(root, dir, in); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *walker) child(root *rootfs.Root, dir string, in rootfs.NamedInfo) error {
+	p := in.Name
+	if dir != "." {
+		p = dir + "/" + p
+	}
+	if in.Err != nil {
+		w.failFile("readlink_stat(%q) failed: %v", p, reason(in.Err))
+		return nil
+	}
+	if w.hidden(p, in.IsDir()) {
+		return nil
+	}
+	var mark filelist.Mark
+	if in.IsDir() && !w.opt.Recurse {
+		mark = filelist.MarkNoContent
+	}
+	if err := w.add(root, p, in.Info, mark); err != nil || !in.IsDir() || !w.opt.Recurse {
+		return err
+	}
+	return w.dir(root, p)
+}
+
+// wanted reports whether a file of this type is sent under these options.
+func wanted(opt *options.Options, in rootfs.Info) bool {
+	switch {
+	case in.IsSymlink():
+		return opt.Links
+	case in.IsDevice():
+		return opt.Devices
+	case in.IsSpecial():
+		return opt.Specials
+	}
+	return true
+}
+
+// add puts an entry on the list and on the wire.
+func (w *walker) add(root *rootfs.Root, p string, in rootfs.Info, mark filelist.Mark) error {
+	if !wanted(w.opt, in) {
+		w.report(proto.TagInfo, "skipping non-regular file %q", p)
+		return nil
+	}
+	if len(p) >= proto.MaxPath {
+		w.failFile("name of %d bytes is too long: %q...", len(p), p[:40])
+		return nil
+	}
+	e := filelist.Entry{
+		Size: in.Size, Mtime: in.Mtime, Nsec: in.MtimeNsec, Mode: in.Mode,
+		UID: in.UID, GID: in.GID, Mark: mark, From: w.from,
+	}
+	e.SetPath(p)
+	if n := len(w.list.Entries); n > 0 && w.list.Entries[n-1].Dir == e.Dir {
+		e.Dir = w.list.Entries[n-1].Dir
+	}
+	if w.opt.HardLinks && !in.IsDir() && filelist.NeedsInode(w.Caps, in.IsRegular(), in.Nlink) {
+		e.SetInode(in.Dev, in.Ino)
+	}
+	if ok := w.complete(root, p, in, &e); !ok {
+		return nil
+	}
+	w.list.Entries = append(w.list.Entries, e)
+	w.count(&e)
+	if w.opt.Owner && !w.opt.NumericIDs {
+		w.users.add(e.UID)
+	}
+	if w.opt.Group && !w.opt.NumericIDs {
+		w.groups.add(e.GID)
+	}
+	w.buf = w.enc.Append(w.buf, &e)
+	if len(w.buf) < 4096 {
+		return nil
+	}
+	if n := len(w.list.Entries); n%1000 < 100 {
+		w.obs.Listed(n, false)
+	}
+	return w.send()
+}
+
+// complete adds what some kinds of entries have; false leaves the file out.
+func (w *walker) complete(root *rootfs.Root, p string, in rootfs.Info, e *filelist.Entry) bool {
+	switch {
+	case in.IsSymlink():
+		target, err := root.Readlink(p)
+		if err != nil {
+			w.failFile("readlink %q failed: %v", p, reason(err))
+			return false
+		}
+		e.SetTarget(target)
+		e.Size = int64(len(target))
+	case in.IsDevice():
+		e.SetDevice(in.Major(), in.Minor())
+		e.Size = 0
+	case in.IsSpecial():
+		e.Size = 0
+	case in.IsRegular() && w.opt.Checksum:
+		sum, err := fileSum(root, p, w.ListSum)
+		if err != nil {
+			w.failFile("checksum of %q failed: %v", p, reason(err))
+			return false
+		}
+		e.SetSum(sum)
+	}
+	return true
+}
+
+// reason strips an error of the path that the message already names.
+func reason(err error) error {
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		return pe.Err
+	}
+	return err
+}

@@ -1,0 +1,259 @@
+// Package transfer moves a tree of files once two sides have shaken hands: the
+// sending side lists its files and answers requests ([Send]); the receiving
+// side compares, requests, deletes and writes ([Receive]), in two goroutines
+// that C rsync calls the generator and the receiver.
+//
+// It takes its streams and what was agreed on from session, reaches files only
+// through rootfs, and tells what happens through an [Observer]. Which side of
+// the connection it is on (client or server) only matters for who prints.
+package transfer
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync/atomic"
+
+	"github.com/empegsync/empegsync/pkg/rsync/checksum"
+	"github.com/empegsync/empegsync/pkg/rsync/delta"
+	"github.com/empegsync/empegsync/pkg/rsync/filelist"
+	"github.com/empegsync/empegsync/pkg/rsync/options"
+	"github.com/empegsync/empegsync/pkg/rsync/proto"
+	"github.com/empegsync/empegsync/pkg/rsync/wire"
+)
+
+// Link is what the two sides have agreed on, and the streams between them,
+// both past the handshake.
+type Link struct {
+	R    *wire.Reader
+	W    *wire.Writer
+	Caps proto.Caps
+	Seed int32
+	// FileSum is the strong sum of transfers, ListSum that of --checksum.
+	FileSum, ListSum checksum.Algorithm
+	// Server is set on the side that was started by the other.
+	Server bool
+	// PeerFrames is set when what the peer sends comes in frames.
+	PeerFrames bool
+	// Abort closes the streams, so that whoever waits on them returns. It may
+	// be called from any goroutine, more than once.
+	Abort func()
+}
+
+// Observer is told what happens. Its methods are called from the transfer's
+// goroutines, one at a time for each method but not across methods, and must
+// not block for long.
+type Observer interface {
+	// Listed gives the count of list entries so far, and in the end done.
+	Listed(entries int, done bool)
+	// Item tells of a file that is new or changes, when its turn comes on the
+	// wire; flags are those of an itemized line.
+	Item(e *filelist.Entry, flags proto.Item)
+	// Data tells that of the current file this much is there (bytes).
+	Data(e *filelist.Entry, done int64)
+	// Deleted tells of a file that was removed (or would be).
+	Deleted(path string, mode uint32)
+	// Message is text for the user, without a final newline.
+	Message(tag proto.Tag, text string)
+}
+
+// Positioner is an [Observer] that also wants to know how far a run has come:
+// Position gives the index of the entry whose turn it is, of total.
+type Positioner interface {
+	Position(index, total int)
+}
+
+// LinkObserver is an [Observer] that is told of hard links by Linked instead
+// of Item: e becomes another name of the file that is called to.
+type LinkObserver interface {
+	Linked(e *filelist.Entry, flags proto.Item, to string)
+}
+
+// Stats is what a transfer has counted, on whichever side it was counted.
+type Stats struct {
+	Files, Dirs, Links, Devices, Specials int   // list entries
+	Created, Deleted, Transferred         int   // items
+	Newer                                 int   // left alone for --update: newer here
+	TotalSize, TransferredSize            int64 // bytes of regular files
+	Literal, Matched                      int64 // bytes of file data
+	Read, Written                         int64 // bytes on the wire
+	ListSize                              int64 // bytes of the file list
+}
+
+// common is what the sending and the receiving side share.
+type common struct {
+	Link
+	opt     *options.Options
+	rules   Rules
+	obs     Observer
+	pos     Positioner // obs, if it is one
+	limits  delta.SumLimits
+	out     wire.IndexCoder
+	in      wire.IndexCoder
+	ioError atomic.Int32 // proto.IOErr* flags of this run
+	xferErr atomic.Bool  // an error that makes the run partial
+	stats   Stats
+
+	wake        func() // has the owner of W send messages soon; may be nil
+	sending     bool
+	peerDeleted int // deletions that the peer has told of
+}
+
+func newCommon(l Link, opt *options.Options, rules Rules, obs Observer) *common {
+	c := &common{
+		Link: l, opt: opt, rules: rules, obs: obs,
+		out: wire.NewIndexCoder(l.Caps.DeltaIndex),
+		in:  wire.NewIndexCoder(l.Caps.DeltaIndex),
+	}
+	c.pos, _ = obs.(Positioner)
+	c.limits = delta.SumLimits{
+		OnWire:  l.Caps.SumLenOnWire,
+		Size:    int32(l.FileSum.Size()),
+		MaxSize: proto.MaxBlock,
+		Pass:    proto.ShortSumBytes,
+	}
+	if !l.Caps.VarInts {
+		c.limits.MaxSize = proto.MaxBlockOld
+	}
+	return c
+}
+
+// whole runs a side from beginning to end: frames, cancelling, counts.
+func (c *common) whole(ctx context.Context, run func(context.Context) error) (Stats, error) {
+	stop := context.AfterFunc(ctx, c.Abort)
+	defer stop()
+	if c.PeerFrames {
+		c.R.StartMux(c.onMessage)
+	}
+	err := run(ctx)
+	if ctx.Err() != nil {
+		err = proto.Fail(proto.ExitSignal, context.Cause(ctx))
+	}
+	c.stats.Read, c.stats.Written = c.R.Total(), c.W.Total()
+	c.stats.Deleted += c.peerDeleted
+	if err == nil {
+		err = c.result()
+	}
+	return c.stats, err
+}
+
+// report tells the user something: through the frames if this side is the
+// server, else through the observer.
+func (c *common) report(tag proto.Tag, format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	if tag == proto.TagErrorXfer {
+		c.xferErr.Store(true)
+	}
+	if c.Server {
+		c.W.Message(tag, []byte(text+"\n"))
+		if c.wake != nil {
+			c.wake()
+		}
+		return
+	}
+	c.obs.Message(tag, text)
+}
+
+// failFile reports an error with one file; the run goes on and ends partial.
+// On the sending side the receiving one must not delete what is missing from
+// the list because of it.
+func (c *common) failFile(format string, args ...any) {
+	if c.sending {
+		c.setIOError(proto.IOErrGeneral)
+	}
+	c.report(proto.TagErrorXfer, format, args...)
+}
+
+func (c *common) setIOError(flag int32) {
+	for {
+		old := c.ioError.Load()
+		if c.ioError.CompareAndSwap(old, old|flag) {
+			return
+		}
+	}
+}
+
+// onMessage handles the frames from the peer that are not data.
+func (c *common) onMessage(tag proto.Tag, payload []byte) error {
+	switch tag {
+	case proto.TagNoop, proto.TagIOTimeout, proto.TagStats, proto.TagSuccess, proto.TagNoSend, proto.TagRedo:
+		return nil
+	case proto.TagIOError:
+		if len(payload) == 4 {
+			c.setIOError(int32(payload[0]) & (proto.IOErrGeneral | proto.IOErrVanished | proto.IOErrDelLimit))
+		}
+		return nil
+	case proto.TagErrorExit:
+		code := proto.ExitStreamIO
+		if len(payload) == 4 {
+			code = proto.Exit(payload[0])
+		}
+		return proto.Failf(code, "the peer stopped: %w (code %d)", code, int(code))
+	case proto.TagDeleted:
+		name := strings.TrimSuffix(string(payload), "\x00")
+		mode := uint32(filelist.ModeFile)
+		if len(name) < len(payload) {
+			mode = filelist.ModeDir
+		}
+		c.obs.Deleted(name, mode)
+		return nil
+	}
+	if tag == proto.TagErrorXfer {
+		c.xferErr.Store(true)
+	}
+	c.obs.Message(tag, strings.TrimRight(string(payload), "\n"))
+	return nil
+}
+
+// noteItem tells the observer of an item.
+func (c *common) noteItem(e *filelist.Entry, it item) {
+	if l, ok := c.obs.(LinkObserver); ok && it.flags&proto.ItemXname != 0 {
+		l.Linked(e, it.flags, it.xname)
+		return
+	}
+	c.obs.Item(e, it.flags)
+}
+
+// result is the error that a run ends with whose streams were sound: nil, or
+// the exit code for files that could not be transferred.
+func (c *common) result() error {
+	e := c.ioError.Load()
+	switch {
+	case e&proto.IOErrDelLimit != 0:
+		return proto.Fail(proto.ExitDelLimit, proto.ExitDelLimit)
+	case e&proto.IOErrGeneral != 0 || c.xferErr.Load():
+		return proto.Fail(proto.ExitPartial, proto.ExitPartial)
+	case e&proto.IOErrVanished != 0:
+		return proto.Fail(proto.ExitVanished, proto.ExitVanished)
+	}
+	return nil
+}
+
+// fields returns what travels with each entry under these options.
+func (c *common) fields() filelist.Fields {
+	f := filelist.Fields{
+		UID: c.opt.Owner, GID: c.opt.Group, Links: c.opt.Links,
+		Devices: c.opt.Devices, Specials: c.opt.Specials, Inodes: c.opt.HardLinks, Names: !c.opt.NumericIDs,
+	}
+	if c.opt.Checksum {
+		f.SumLen = c.ListSum.FileListSize()
+	}
+	return f
+}
+
+func (c *common) count(e *filelist.Entry) {
+	switch {
+	case e.IsRegular():
+		c.stats.Files++
+		c.stats.TotalSize += e.Size
+	case e.IsDir():
+		c.stats.Dirs++
+	case e.IsLink():
+		c.stats.Links++
+		c.stats.TotalSize += e.Size
+	case e.IsDevice():
+		c.stats.Devices++
+	default:
+		c.stats.Specials++
+	}
+}
