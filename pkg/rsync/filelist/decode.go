@@ -9,8 +9,9 @@ import (
 	"github.com/empegsync/empegsync/pkg/rsync/wire"
 )
 
-// MaxEntries is how many entries a list may have.
-const MaxEntries = 1 << 26
+// MaxEntries is how many entries a list may have: on a 32-bit board a million,
+// elsewhere what indexes can count in practice.
+const MaxEntries = 1 << 20 << (6 * (^uint(0) >> 63))
 
 // Decoder decodes the entries of one list (flist.c:recv_file_entry).
 type Decoder struct {
@@ -115,6 +116,7 @@ func (d *Decoder) readLater(r *wire.Reader, e *Entry, before []Entry) {
 	dir, base := e.Dir, e.Base
 	*e = *first // shares ext, which nobody changes any more
 	e.Dir, e.Base = dir, base
+	d.checkType(r, e)
 	d.mode, d.mtime, d.uid, d.gid = e.Mode, e.Mtime, e.UID, e.GID
 	if e.IsDevice() {
 		d.rdevMajor, _ = e.Device()

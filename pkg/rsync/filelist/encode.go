@@ -85,12 +85,12 @@ func (e *Encoder) Append(b []byte, f *Entry) []byte {
 // file is an index and nothing more: first is then not -1.
 func (e *Encoder) linkFlags(f *Entry, index int32) (x proto.EntryFlags, first int32) {
 	dev, ino, linked := f.Inode()
-	if !e.fields.Inodes || !linked {
+	if !e.fields.Inodes || !linked || !e.caps.HardLinkBit {
 		return 0, -1
 	}
 	x = proto.FlagHardLinked
 	if !e.caps.LinkIndex {
-		if dev == e.dev && e.caps.HardLinkBit {
+		if dev == e.dev {
 			x |= proto.FlagSameDev
 		}
 		return x, -1
@@ -113,6 +113,9 @@ func (e *Encoder) linkFlags(f *Entry, index int32) (x proto.EntryFlags, first in
 // device is sent plus one, so that it is never zero.
 func (e *Encoder) appendInode(b []byte, f *Entry, x proto.EntryFlags) []byte {
 	dev, ino, linked := f.Inode()
+	if !e.caps.HardLinkBit {
+		linked = f.IsRegular() // each of them, whatever the entry says of itself
+	}
 	if !e.fields.Inodes || !linked || e.caps.LinkIndex {
 		return b
 	}

@@ -151,11 +151,12 @@ func TestMemoryIsBoundedByInput(t *testing.T) {
 // names, and what was understood survives a round trip.
 func FuzzDecode(f *testing.F) {
 	ds := dialects(f)
-	fields := []Fields{{}, all, {Links: true}, {UID: true, GID: true, Names: true}, {Devices: true}, {Specials: true, SumLen: 2}}
+	fields := []Fields{{}, all, {Links: true}, {UID: true, GID: true, Names: true}, {Devices: true}, {Specials: true, SumLen: 2}, {Inodes: true, Devices: true, Links: true}}
 	for i, d := range ds {
 		for j, fs := range fields {
 			f.Add(byte(i), byte(j), encode(d.caps, fs, zoo()[:12], 1, []IDName{{1, "a"}}, nil))
 			f.Add(byte(i), byte(j), encode(d.caps, fs, zoo()[24:], 0, nil, []IDName{{0, "a"}}))
+			f.Add(byte(i), byte(j), encode(d.caps, fs, links(), 0, nil, nil))
 		}
 	}
 	f.Fuzz(func(t *testing.T, di, fi byte, data []byte) {
@@ -169,16 +170,20 @@ func FuzzDecode(f *testing.F) {
 		}
 		for i := range l.Entries {
 			e := &l.Entries[i]
-			if err := CheckName([]byte(e.Path())); err != nil || e.Size < 0 || len(e.Path()) >= proto.MaxPath {
+			if err := CheckName([]byte(e.Path())); err != nil || e.Size < 0 || len(e.Path()) >= proto.MaxPath || e.Path() == "." && !e.IsDir() {
 				t.Errorf("%s: %v", describe(e), err)
 			}
 		}
-		again, r, err := decode(d.caps, fs, encode(d.caps, fs, l.Entries, l.IOError, ids(l.Users), ids(l.Groups)))
+		entries := sendable(l.Entries, d.caps)
+		again, r, err := decode(d.caps, fs, encode(d.caps, fs, entries, l.IOError, ids(l.Users), ids(l.Groups)))
 		if err != nil || r.Buffered() != 0 {
 			t.Fatalf("%s: written anew it does not read: %v, %d left", d.name, err, r.Buffered())
 		}
 		if diff := cmp.Diff(describeAll(l.Entries), describeAll(again.Entries)); diff != "" {
 			t.Errorf("%s:\n%s", d.name, diff)
+		}
+		if diff := cmp.Diff(inodes(l.Entries), inodes(again.Entries)); diff != "" {
+			t.Errorf("%s: hard links:\n%s", d.name, diff)
 		}
 		if diff := cmp.Diff([]any{l.IOError, l.Users, l.Groups}, []any{again.IOError, again.Users, again.Groups}); diff != "" {
 			t.Errorf("%s: end:\n%s", d.name, diff)

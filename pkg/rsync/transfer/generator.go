@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"syscall"
+	"time"
 
 	"github.com/empegsync/empegsync/pkg/rsync/checksum"
 	"github.com/empegsync/empegsync/pkg/rsync/delta"
@@ -22,6 +23,8 @@ type generator struct {
 	scratch []byte
 	buf     []byte
 	flushAt int                // bytes that wait before a flush, growing
+	flushed time.Time          // when something was last handed over
+	steps   int                // calls of flushNow
 	touch   map[int32]struct{} // folders whose times or modes are set at the end
 	lastDir string             // folder last marked for touching
 	leaders map[int32]int32    // later names of a file -> the first one
@@ -32,7 +35,7 @@ type generator struct {
 
 func (g *generator) run() error {
 	g.sums = checksum.NewBlocks(g.FileSum, g.Seed, g.Caps.SeedFirst)
-	g.flushAt = 64
+	g.flushAt, g.flushed = 64, time.Now()
 	g.findLeaders()
 	if g.deletes() == options.DeleteBefore {
 		if err := g.deletePass(); err != nil {
@@ -41,6 +44,9 @@ func (g *generator) run() error {
 	}
 	for i := range g.list.Entries {
 		if err := g.entry(int32(i)); err != nil {
+			return err
+		}
+		if err := g.flushNow(); err != nil {
 			return err
 		}
 	}
@@ -143,10 +149,7 @@ func (g *generator) entry(index int32) error {
 		g.failFile("%s", local)
 		return nil
 	}
-	if err != nil {
-		return err
-	}
-	return g.flushNow()
+	return err
 }
 
 // localError is an error with one file, which does not end the run.
@@ -292,13 +295,35 @@ func (g *generator) timeDiffers(e *filelist.Entry, have rootfs.Info) bool {
 	return d > w || -d > w
 }
 
+// How long requests may wait for more of them, and how long the peer may hear
+// nothing: a daemon with a timeout would take a long comparison for a stall.
+const (
+	flushAfter = 50 * time.Millisecond
+	aliveAfter = 5 * time.Second
+)
+
 // flushNow hands waiting requests over: soon at first, so that the sender
-// starts, then in larger portions.
+// starts, then in larger portions, but none waits for long.
 func (g *generator) flushNow() error {
-	if g.W.Pending() < g.flushAt {
+	pending := g.W.Pending()
+	if pending >= g.flushAt {
+		g.flushAt = min(g.flushAt*2, 8*1024)
+		g.flushed = time.Now()
+		return g.W.Flush()
+	}
+	if g.steps++; g.steps%16 != 0 {
 		return nil
 	}
-	g.flushAt = min(g.flushAt*2, 8*1024)
+	quiet := time.Since(g.flushed)
+	switch {
+	case pending > 0 && quiet > flushAfter:
+	case quiet > aliveAfter:
+		// io.c:maybe_send_keepalive; without frames there is nothing to say.
+		g.W.Message(proto.TagData, nil)
+	default:
+		return nil
+	}
+	g.flushed = time.Now()
 	return g.W.Flush()
 }
 

@@ -75,11 +75,17 @@ func newOwners(l *filelist.List, owner, group, numeric bool) *owners {
 		return o
 	}
 	for id, name := range l.Users {
+		if !o.setUID {
+			break
+		}
 		if u, err := user.Lookup(name); err == nil && id != 0 {
 			setID(o.uids, id, u.Uid)
 		}
 	}
 	for id, name := range l.Groups {
+		if !group {
+			break
+		}
 		if g, err := user.LookupGroup(name); err == nil && id != 0 {
 			setID(o.gids, id, g.Gid)
 		}

@@ -107,12 +107,22 @@ func (r *receiver) run(ctx context.Context) error {
 	return r.finish()
 }
 
-// contain turns a panic into an error: a fault that one peer brings about must
-// not end a daemon that serves others.
+// Fault is a panic inside a transfer, turned into an error: a fault that one
+// peer brings about must not end a daemon that serves others.
+type Fault struct {
+	Value any
+	Stack []byte // for a log, never for the peer
+}
+
+func (f *Fault) Error() string {
+	return fmt.Sprintf("a fault of this program, please report it: %v", f.Value)
+}
+
+// contain runs f and returns a panic in it as a [Fault].
 func contain(f func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = proto.Failf(proto.ExitIPC, "a fault of this program, please report it: %v\n%s", p, debug.Stack())
+			err = proto.Fail(proto.ExitIPC, &Fault{p, debug.Stack()})
 		}
 	}()
 	return f()

@@ -51,6 +51,9 @@ func (s *sender) run(ctx context.Context) error {
 		return s.W.Flush()
 	}
 	announced := s.ioError.Load()
+	if s.Caps.CompatFlags && !s.Caps.SafeList {
+		announced = 0 // the list had no place for it
+	}
 	if err := s.answer(ctx); err != nil {
 		return err
 	}

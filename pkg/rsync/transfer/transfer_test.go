@@ -3,6 +3,7 @@ package transfer
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -328,5 +329,19 @@ func TestSweepTemps(t *testing.T) {
 	p.mustRun()
 	if got := p.tree(p.dst); got != ".mine.backup f" {
 		t.Errorf("left is %q", got)
+	}
+}
+
+func TestFaultsAreContained(t *testing.T) {
+	err := contain(func() error {
+		var list []int
+		return fmt.Errorf("%d", list[3])
+	})
+	var f *Fault
+	if !errors.As(err, &f) || len(f.Stack) == 0 || proto.ExitCode(err) != proto.ExitIPC {
+		t.Fatalf("got %v", err)
+	}
+	if strings.Contains(err.Error(), "goroutine") {
+		t.Errorf("the text for the peer has a stack in it: %v", err)
 	}
 }

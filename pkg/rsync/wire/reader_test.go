@@ -30,7 +30,7 @@ func sources(p []byte) map[string]io.Reader {
 	}
 }
 
-// value and values are one of each form in a row.
+// appendValues appends one of each form in a row, which readValues reads back.
 func appendValues(b []byte) []byte {
 	b = AppendInt32(b, -5)
 	b = AppendUint16(b, 0xbeef)
@@ -50,7 +50,7 @@ func readValues(r *Reader) string {
 }
 
 func wantValues() string {
-	return fmt.Sprint(-5, 0xbeef, 1<<40, 1<<29, 1<<50, strings.Repeat("v", 130), "a line") + "some raw bytes"
+	return fmt.Sprint(-5, 0xbeef, int64(1<<40), 1<<29, int64(1<<50), strings.Repeat("v", 130), "a line") + "some raw bytes"
 }
 
 // Data may be cut into frames anywhere, with messages and empty frames between.

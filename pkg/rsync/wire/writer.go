@@ -18,6 +18,7 @@ import (
 // peer to read, or both sides would wait for ever.
 type Writer struct {
 	dst   io.Writer
+	size  int // the buffer's capacity, which any goroutine may ask for
 	buf   []byte
 	head  int // where the open data frame's header stands, -1: none
 	mux   atomic.Bool
@@ -37,7 +38,7 @@ const maxQueue = 1 << 20
 // most what a frame's header can count).
 func NewWriter(dst io.Writer, size int) *Writer {
 	size = min(max(size, 512), proto.MaxFrame)
-	return &Writer{dst: dst, buf: make([]byte, 0, size), head: -1}
+	return &Writer{dst: dst, size: size, buf: make([]byte, 0, size), head: -1}
 }
 
 // StartMux puts everything from here on in frames
@@ -142,7 +143,7 @@ func (w *Writer) Message(tag proto.Tag, payload []byte) bool {
 	if !w.mux.Load() || w.failed.Load() {
 		return false
 	}
-	payload = payload[:min(len(payload), cap(w.buf)-4)]
+	payload = payload[:min(len(payload), w.size-4)]
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if len(w.queue)+len(payload) > maxQueue {

@@ -1,0 +1,243 @@
+package client
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/empegsync/empegsync/pkg/rsync/filelist"
+	"github.com/empegsync/empegsync/pkg/rsync/options"
+	"github.com/empegsync/empegsync/pkg/rsync/proto"
+	"github.com/empegsync/empegsync/pkg/rsync/transfer"
+)
+
+// Printer is an observer that prints what rsync prints for -v and -i: a line
+// an item, a line a deletion, messages. It may be used from several goroutines.
+type Printer struct {
+	Out, Err io.Writer
+	Options  *options.Options
+	Sending  bool // this side sends: the direction in itemized lines
+
+	mu sync.Mutex
+}
+
+// Listed implements transfer.Observer.
+func (p *Printer) Listed(int, bool) {}
+
+// Data implements transfer.Observer.
+func (p *Printer) Data(*filelist.Entry, int64) {}
+
+// Item prints a line if -v or -i asks for one (log.c:maybe_log_item).
+func (p *Printer) Item(e *filelist.Entry, f proto.Item) {
+	significant := f&proto.ItemSignificant != 0
+	o := p.Options
+	switch {
+	case o.Quiet > 0 || o.Verbose == 0 && o.Itemize == 0:
+		return
+	case !significant && o.Verbose < 2 && o.Itemize < 2:
+		return
+	case o.Itemize > 0:
+		p.line(p.Out, Itemize(e, f, p.Sending, o.Times)+" "+Name(e))
+	case significant:
+		p.line(p.Out, Name(e))
+	default:
+		p.line(p.Out, Name(e)+" is uptodate")
+	}
+}
+
+// Deleted prints a deletion if -v or -i asks for it (log.c:log_delete).
+func (p *Printer) Deleted(path string, mode uint32) {
+	if p.Options.Quiet > 0 || p.Options.Verbose == 0 && p.Options.Itemize == 0 {
+		return
+	}
+	name := Escape(path)
+	if mode&filelist.ModeType == filelist.ModeDir {
+		name += "/"
+	}
+	if p.Options.Itemize > 0 {
+		p.line(p.Out, "*deleting   "+name)
+		return
+	}
+	p.line(p.Out, "deleting "+name)
+}
+
+// Message prints what the peer or this side has to say.
+func (p *Printer) Message(tag proto.Tag, text string) {
+	to := p.Err
+	switch tag {
+	case proto.TagInfo, proto.TagClient:
+		if p.Options.Quiet > 0 {
+			return
+		}
+		to = p.Out
+	case proto.TagLog:
+		return
+	}
+	for l := range strings.SplitSeq(text, "\n") {
+		p.line(to, Escape(l))
+	}
+}
+
+func (p *Printer) line(w io.Writer, text string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	fmt.Fprintln(w, text)
+}
+
+// Itemize returns the eleven characters that say what about an entry changes
+// (log.c:log_formatted, %i). times is whether times are preserved.
+func Itemize(e *filelist.Entry, f proto.Item, sending, times bool) string {
+	b := []byte("..........." /* YXcstpoguax */)
+	switch {
+	case f&proto.ItemLocalChange != 0 && f&proto.ItemXname != 0:
+		b[0] = 'h'
+	case f&proto.ItemLocalChange != 0:
+		b[0] = 'c'
+	case f&proto.ItemTransfer != 0 && sending:
+		b[0] = '<'
+	case f&proto.ItemTransfer != 0:
+		b[0] = '>'
+	}
+	b[1] = typeLetter(e)
+	if f&(proto.ItemNew|proto.ItemMissing) != 0 {
+		mark := byte('+')
+		if f&proto.ItemNew == 0 {
+			mark = '?'
+		}
+		for i := 2; i < len(b); i++ {
+			b[i] = mark
+		}
+		return string(b)
+	}
+	set := func(i int, flag proto.Item, c byte) {
+		if f&flag != 0 {
+			b[i] = c
+		}
+	}
+	set(2, proto.ItemChange, 'c')
+	if !e.IsLink() {
+		set(3, proto.ItemSize, 's')
+	}
+	t := byte('t')
+	if !times || e.IsLink() && f&proto.ItemTimeFail != 0 {
+		t = 'T'
+	}
+	set(4, proto.ItemTime, t)
+	set(5, proto.ItemPerms, 'p')
+	set(6, proto.ItemOwner, 'o')
+	set(7, proto.ItemGroup, 'g')
+	set(8, proto.ItemAtime, 'u')
+	set(9, proto.ItemACL, 'a')
+	set(10, proto.ItemXattr, 'x')
+	if b[0] != '<' && b[0] != '>' && strings.Trim(string(b[2:]), ".") == "" {
+		return string(b[:2]) + strings.Repeat(" ", len(b)-2)
+	}
+	return string(b)
+}
+
+func typeLetter(e *filelist.Entry) byte {
+	switch {
+	case e.IsDir():
+		return 'd'
+	case e.IsLink():
+		return 'L'
+	case e.IsDevice():
+		return 'D'
+	case e.IsSpecial():
+		return 'S'
+	}
+	return 'f'
+}
+
+// Name returns an entry's name as a line shows it: a slash after folders, the
+// target after links (log.c: %n%L).
+func Name(e *filelist.Entry) string {
+	n := Escape(e.Path())
+	switch {
+	case e.IsDir():
+		return n + "/"
+	case e.IsLink() && e.Target() != "":
+		return n + " -> " + Escape(e.Target())
+	}
+	return n
+}
+
+// Escape shows what is not printable as \#ooo, the byte in octal, so that a
+// name cannot play with the terminal (log.c:filtered_fwrite).
+func Escape(s string) string {
+	clean := func(s string) bool {
+		for i, r := range s {
+			if r == utf8.RuneError || !unicode.IsPrint(r) || isEscape(s[i:]) {
+				return false
+			}
+		}
+		return true
+	}
+	if clean(s) {
+		return s
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); {
+		r, n := utf8.DecodeRuneInString(s[i:])
+		if r == utf8.RuneError && n == 1 || !unicode.IsPrint(r) && r != '\t' || isEscape(s[i:]) {
+			for _, c := range []byte(s[i : i+n]) {
+				fmt.Fprintf(&b, "\\#%03o", c)
+			}
+		} else {
+			b.WriteString(s[i : i+n])
+		}
+		i += n
+	}
+	return b.String()
+}
+
+// isEscape reports whether s starts like an escape, and so needs one itself.
+func isEscape(s string) bool {
+	if len(s) < 5 || s[0] != '\\' || s[1] != '#' {
+		return false
+	}
+	for _, c := range []byte(s[2:5]) {
+		if c < '0' || c > '9' {
+			return false
+		}
+	}
+	return true
+}
+
+// Totals returns the two lines with which rsync ends (main.c:output_summary).
+func Totals(st transfer.Stats, elapsed time.Duration) string {
+	moved := st.Read + st.Written
+	rate := float64(moved) / (0.5 + elapsed.Seconds())
+	return fmt.Sprintf("sent %s bytes  received %s bytes  %s bytes/sec\ntotal size is %s  speedup is %s",
+		Commas(st.Written), Commas(st.Read), commas(rate), Commas(st.TotalSize), commas(Speedup(st)))
+}
+
+// Speedup is the size of all files divided by what went over the wire.
+func Speedup(st transfer.Stats) float64 {
+	return float64(st.TotalSize) / float64(max(st.Read+st.Written, 1))
+}
+
+// Commas writes a number with commas between thousands.
+func Commas(n int64) string {
+	s := strconv.FormatInt(n, 10)
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// commas is Commas with two decimals.
+func commas(f float64) string {
+	s := strconv.FormatFloat(f, 'f', 2, 64)
+	whole, frac, _ := strings.Cut(s, ".")
+	n, err := strconv.ParseInt(whole, 10, 64)
+	if err != nil {
+		return s
+	}
+	return Commas(n) + "." + frac
+}

@@ -1,0 +1,62 @@
+package session
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"sync/atomic"
+	"time"
+)
+
+// idleConn ends a connection on which nothing moves for too long.
+type idleConn struct {
+	net.Conn
+	idle time.Duration
+	last atomic.Int64 // time of the last success, in ns since start
+	zero time.Time
+}
+
+// IdleTimeout wraps a connection so that a read or a write fails with
+// os.ErrDeadlineExceeded when neither has moved anything for d; a write that
+// stops in its middle may take twice as long to tell. It sets c's deadlines for
+// each read and write: those that others set are lost.
+func IdleTimeout(c net.Conn, d time.Duration) net.Conn {
+	return &idleConn{Conn: c, idle: d, zero: time.Now()}
+}
+
+func (c *idleConn) Read(p []byte) (int, error) {
+	return c.try(func() (int, error) { return c.Conn.Read(p) }, c.SetReadDeadline)
+}
+
+func (c *idleConn) Write(p []byte) (int, error) {
+	written := 0
+	for {
+		n, err := c.try(func() (int, error) { return c.Conn.Write(p[written:]) }, c.SetWriteDeadline)
+		if written += n; err != nil || written == len(p) {
+			return written, err
+		}
+	}
+}
+
+// try repeats f past its deadline as long as the other direction moves.
+func (c *idleConn) try(f func() (int, error), deadline func(time.Time) error) (int, error) {
+	start := time.Since(c.zero)
+	for {
+		from := max(start, time.Duration(c.last.Load()))
+		if err := deadline(c.zero.Add(from + c.idle)); err != nil {
+			return 0, err
+		}
+		n, err := f()
+		if n > 0 || err == nil {
+			c.last.Store(int64(time.Since(c.zero)))
+			return n, nil
+		}
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			return n, err
+		}
+		if time.Duration(c.last.Load()) <= from {
+			return n, fmt.Errorf("nothing has moved on the connection for %v: %w", c.idle, err)
+		}
+	}
+}
