@@ -120,6 +120,8 @@ serve() {
 	title "The master serves its drives"
 	cat >"$dir/rsyncd.conf" <<-EOF
 		log file = $dir/rsyncd.log
+		uid = $(id -u)
+		gid = $(id -g)
 
 		[drive0]
 		    path = $master/drive0
