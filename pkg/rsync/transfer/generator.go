@@ -115,7 +115,9 @@ func (g *generator) entry(index int32) error {
 	}
 	p := g.path(e)
 	if g.rules != nil && g.rules.Refused(p, e.IsDir()) {
-		if e.IsRegular() {
+		if e.IsDir() {
+			g.failFile("daemon refused to receive directory %q", p)
+		} else {
 			g.failFile("skipping daemon-excluded file %q", p)
 		}
 		return nil

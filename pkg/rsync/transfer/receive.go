@@ -169,7 +169,7 @@ func (r *receiver) resolve() error {
 func (r *receiver) resolveFile(p string) error {
 	sub, err := r.root.Sub(path.Dir(p))
 	if err != nil {
-		return proto.Failf(proto.ExitFileIO, "the destination's folder %q: %w", path.Dir(p), reason(err))
+		return proto.Failf(proto.ExitFileSelect, "the destination's folder %q: %w", path.Dir(p), reason(err))
 	}
 	r.root, r.name = sub, path.Base(p)
 	return nil
@@ -186,7 +186,7 @@ func (r *receiver) readList() error {
 	list.Sort(r.Caps.DirsSortLast)
 	r.list = list
 	r.asked = newBitset(len(list.Entries))
-	r.owners = newOwners(list, r.opt.Owner, r.opt.Group, r.opt.NumericIDs)
+	r.owners = newOwners(list, r.opt.Owner, r.opt.Group, r.opt.NumericIDs || r.Nameless)
 	for i := range list.Entries {
 		if list.Entries[i].Mark&filelist.MarkDropped == 0 {
 			r.count(&list.Entries[i])

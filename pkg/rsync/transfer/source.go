@@ -94,7 +94,7 @@ func (w *walker) send() error {
 
 func (w *walker) source(s Source) error {
 	if s.Err != nil {
-		w.failFile("change_dir %q failed: %v", s.Name, reason(s.Err))
+		w.failFile("link_stat %q failed: %v", s.Name, reason(s.Err))
 		return nil
 	}
 	info, err := s.Root.Lstat(s.Name)
@@ -216,10 +216,11 @@ func (w *walker) add(root *rootfs.Root, p string, in rootfs.Info, mark filelist.
 	}
 	w.list.Entries = append(w.list.Entries, e)
 	w.count(&e)
-	if w.opt.Owner && !w.opt.NumericIDs {
+	names := !w.opt.NumericIDs && !w.Nameless
+	if w.opt.Owner && names {
 		w.users.add(e.UID)
 	}
-	if w.opt.Group && !w.opt.NumericIDs {
+	if w.opt.Group && names {
 		w.groups.add(e.GID)
 	}
 	w.buf = w.enc.Append(w.buf, &e)

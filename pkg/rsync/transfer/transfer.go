@@ -33,6 +33,9 @@ type Link struct {
 	FileSum, ListSum checksum.Algorithm
 	// Server is set on the side that was started by the other.
 	Server bool
+	// Nameless is set where ids are not to be turned into names or back here,
+	// while the lists of names still travel (rsyncd.conf: numeric ids).
+	Nameless bool
 	// PeerFrames is set when what the peer sends comes in frames.
 	PeerFrames bool
 	// Abort closes the streams, so that whoever waits on them returns. It may

@@ -345,3 +345,27 @@ func TestFaultsAreContained(t *testing.T) {
 		t.Errorf("the text for the peer has a stack in it: %v", err)
 	}
 }
+
+// A nameless side sends lists of names that are empty, but sends them.
+func TestNamelessSendsNoNames(t *testing.T) {
+	for _, nameless := range []bool{false, true} {
+		p := newPair(t)
+		p.opt.NumericIDs, p.opt.Owner, p.opt.Group = false, true, true
+		p.file(p.src+"/f", "x", 0)
+		send, recv := p.links()
+		send.Nameless = nameless
+		go func() {
+			_, _ = Send(context.Background(), send, &p.opt, []Source{{Root: p.root(p.src), Name: "."}}, nil, &listener{})
+		}()
+		c := newCommon(recv, &p.opt, nil, &listener{})
+		recv.R.StartMux(nil)
+		list, err := filelist.NewDecoder(recv.Caps, c.fields()).Read(recv.R, nil)
+		recv.Abort()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := len(list.Users) == 0 && len(list.Groups) == 0; got != nameless {
+			t.Errorf("nameless %v: users %v, groups %v", nameless, list.Users, list.Groups)
+		}
+	}
+}

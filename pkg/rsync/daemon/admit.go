@@ -1,0 +1,157 @@
+package daemon
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// Limits that a [Server] has where its fields name none.
+const (
+	// DefaultMaxConnections is more than a network of players needs.
+	DefaultMaxConnections = 256
+	// DefaultMaxPerAddress leaves room for several networks behind one address.
+	DefaultMaxPerAddress = 64
+	// DefaultHelloTimeout is C rsync's for a client that must answer.
+	DefaultHelloTimeout = 60 * time.Second
+)
+
+const (
+	// filesPerSession is what one session may need in file descriptors: the
+	// connection, a worker's pipes, folders and files that are open.
+	filesPerSession = 16
+	// maxFarewells is how many turned-away clients are told why at a time.
+	maxFarewells = 16
+	// lingerTime and lingerBytes bound how long a session that is over waits
+	// for its client to read the last words.
+	lingerTime  = 2 * time.Second
+	lingerBytes = 4 << 20
+)
+
+// guests keeps count of the connections and decides who may stay.
+type guests struct {
+	max, perAddress int
+
+	mu        sync.Mutex
+	all       []*guest // oldest first
+	byAddress map[netip.Prefix]int
+	closed    bool
+}
+
+// guest is one connection.
+type guest struct {
+	conn    net.Conn
+	from    netip.Prefix
+	settled bool // its transfer has begun
+	gone    bool // no longer counted
+}
+
+func newGuests(maximum, perAddress int) *guests {
+	if maximum <= 0 {
+		maximum = DefaultMaxConnections
+	}
+	if perAddress <= 0 {
+		perAddress = DefaultMaxPerAddress
+	}
+	var lim syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &lim); err == nil {
+		maximum = int(min(uint64(maximum), max(uint64(lim.Cur)/filesPerSession, 1)))
+	}
+	return &guests{max: maximum, perAddress: perAddress, byAddress: map[netip.Prefix]int{}}
+}
+
+// origin is whom a connection is counted for: its IPv4 address, or its network
+// of 64 bits, which in IPv6 one household has to itself.
+func origin(a net.Addr) netip.Prefix {
+	tcp, ok := a.(*net.TCPAddr)
+	if !ok {
+		return netip.Prefix{}
+	}
+	addr := tcp.AddrPort().Addr().Unmap().WithZone("")
+	bits := 32
+	if addr.Is6() {
+		bits = 64
+	}
+	p, err := addr.Prefix(bits)
+	if err != nil {
+		return netip.Prefix{}
+	}
+	return p
+}
+
+// admit counts a new connection. Where a limit is reached, the oldest one that
+// has not begun its transfer has to go; if there is none, the new one is
+// turned away with the reason.
+func (g *guests) admit(conn net.Conn) (*guest, string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	n := &guest{conn: conn, from: origin(conn.RemoteAddr())}
+	if g.byAddress[n.from] >= g.perAddress && !g.evict(func(o *guest) bool { return o.from == n.from }) {
+		return nil, fmt.Sprintf("max connections from one address (%d) reached -- try again later", g.perAddress)
+	}
+	if len(g.all) >= g.max && !g.evict(func(*guest) bool { return true }) {
+		return nil, fmt.Sprintf("max connections (%d) reached -- try again later", g.max)
+	}
+	g.all = append(g.all, n)
+	g.byAddress[n.from]++
+	return n, ""
+}
+
+// evict closes the oldest connection without a transfer that fits.
+func (g *guests) evict(fits func(*guest) bool) bool {
+	for _, o := range g.all {
+		if !o.settled && fits(o) {
+			o.conn.Close()
+			g.forget(o)
+			return true
+		}
+	}
+	return false
+}
+
+// forget takes a guest out of the counts; g.mu is held.
+func (g *guests) forget(o *guest) {
+	if o.gone {
+		return
+	}
+	o.gone = true
+	for i := range g.all {
+		if g.all[i] == o {
+			g.all = append(g.all[:i], g.all[i+1:]...)
+			break
+		}
+	}
+	if g.byAddress[o.from]--; g.byAddress[o.from] <= 0 {
+		delete(g.byAddress, o.from)
+	}
+}
+
+// settle notes that a guest's transfer begins; false if it must not, since the
+// guest had to make room or the daemon stops.
+func (g *guests) settle(o *guest) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	o.settled = !o.gone && !g.closed
+	return o.settled
+}
+
+func (g *guests) leave(o *guest) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.forget(o)
+}
+
+// close sends away everyone whose transfer has not begun, and lets none begin.
+func (g *guests) close() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.closed = true
+	for _, o := range g.all {
+		if !o.settled {
+			o.conn.Close()
+		}
+	}
+}

@@ -1,0 +1,30 @@
+package daemon
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/empegsync/empegsync/pkg/rsync/conf"
+	"github.com/empegsync/empegsync/pkg/rsync/options"
+)
+
+// check looks for what the configuration asks for and this daemon cannot do,
+// so that it does not start rather than serve something else than was meant.
+func (s *Server) check() error {
+	var errs []error
+	for i := range s.Config.Modules {
+		m := &s.Config.Modules[i]
+		if err := checkModule(m); err != nil {
+			errs = append(errs, fmt.Errorf("%s:%d: module [%s]: %w", m.File, m.Line, m.Name, err))
+		}
+		if _, unmatched := options.NewRefusal(m.RefuseOptions); len(unmatched) > 0 {
+			s.Log.Warn("refuse options: no option of rsync fits", "patterns", fmt.Sprint(unmatched), "module", m.Name)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func checkModule(m *conf.Module) error {
+	_, err := moduleRules(m)
+	return err
+}

@@ -1,0 +1,36 @@
+// Package daemon serves the modules of an rsyncd.conf to rsync clients.
+//
+// A [Server] accepts connections, each handled by itself: a client that
+// misbehaves, stalls or makes this program fail ends its own session and
+// nothing else. Every module is confined to its folder by rootfs, whatever
+// "use chroot" says: no path, link or race leads out of it, and no privilege
+// is needed for that. A module whose uid or gid is not the daemon's own is
+// served by a worker, a process of its own that has given up root ([Spawn],
+// [Work]).
+//
+//	ln, err := daemon.Listen(ctx, cfg.Global, "")
+//	if err != nil { ... }
+//	srv := &daemon.Server{
+//		Config: cfg, Log: slog.New(daemon.NewLogHandler(os.Stderr)), Umask: 0o022, Grace: 10 * time.Second,
+//		Worker: func(ctx context.Context, conn *os.File, job daemon.Job) error {
+//			return daemon.Spawn(ctx, conn, job, os.Stderr, "worker")
+//		},
+//	}
+//	err = srv.Serve(ctx, ln) // until ctx ends
+//
+// # Strangers
+//
+// Before a client has named a module it costs a few kilobytes, and it has
+// HelloTimeout to get as far as the transfer. The connections of all clients
+// and those of one address are limited; when a limit is reached the oldest
+// that has not got to a transfer makes room, so that idle ones never keep
+// others out. All lengths from the wire are bounded by session, filter, wire
+// and transfer.
+//
+// # What it does not do
+//
+// It reads no configuration and writes no pid file; that is for whoever starts
+// it. It knows no passwords, host lists or compression yet: conf refuses the
+// parameters that would ask for them. It does not munge symbolic links, since
+// it never follows one out of a module.
+package daemon

@@ -1,0 +1,245 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/empegsync/empegsync/pkg/rsync/conf"
+	"github.com/empegsync/empegsync/pkg/rsync/filter"
+	"github.com/empegsync/empegsync/pkg/rsync/options"
+	"github.com/empegsync/empegsync/pkg/rsync/proto"
+	"github.com/empegsync/empegsync/pkg/rsync/rootfs"
+	proc "github.com/empegsync/empegsync/pkg/rsync/session"
+	"github.com/empegsync/empegsync/pkg/rsync/transfer"
+	"github.com/empegsync/empegsync/pkg/rsync/wire"
+)
+
+// served is a session past its handshake.
+type served struct {
+	*session
+	module      *conf.Module
+	root        *rootfs.Root
+	daemonRules *filter.Scope // nil: none
+	opt         *options.Options
+	agreed      proc.Agreed
+}
+
+// run does what the client asks for and logs how it went.
+func (t *served) run(ctx context.Context) error {
+	switch {
+	case !t.opt.Sender && t.module.ReadOnly: // main.c:do_server_recv
+		return t.deny(proto.ExitSyntax, "module is read only")
+	case t.opt.Sender && t.module.WriteOnly: // main.c:do_server_sender
+		return t.deny(proto.ExitSyntax, "module is write only")
+	case t.opt.Sender && len(t.opt.Args) == 0, !t.opt.Sender && len(t.opt.Args) != 1:
+		return t.deny(proto.ExitSyntax, fmt.Sprintf("%d paths make no sense here", len(t.opt.Args)))
+	}
+	clientRules, err := t.readRules()
+	if err != nil {
+		return t.giveUp(err)
+	}
+	if err := t.setTimeout(); err != nil {
+		return err
+	}
+	stats, err := t.transfer(ctx, clientRules)
+	t.log.Info(fmt.Sprintf("sent %d bytes  received %d bytes  total size %d", stats.Written, stats.Read, stats.TotalSize))
+	var excluded *excludedError
+	switch {
+	case partial(err):
+		t.log.Warn("some files were not transferred", "code", int(proto.ExitCode(err)))
+		return nil
+	case errors.As(err, &excluded):
+		return t.deny(proto.ExitFileSelect, excluded.Error())
+	case err != nil:
+		return t.giveUp(err)
+	}
+	return nil
+}
+
+// transfer sends or receives.
+func (t *served) transfer(ctx context.Context, clientRules *filter.Rules) (transfer.Stats, error) {
+	link := transfer.Link{
+		R: t.r, W: t.w, Caps: t.agreed.Caps, Seed: t.agreed.Seed, Server: true,
+		FileSum: t.agreed.FileSum, ListSum: t.agreed.ListSum,
+		Nameless:   t.module.NumericIDs == conf.Yes,
+		PeerFrames: t.agreed.PeerFrames, Abort: func() { t.conn.Close() },
+	}
+	rules := moduleScope{daemon: t.daemonRules, client: clientRules.Scope("/", nil), side: filter.Receiver}
+	if t.opt.Sender {
+		rules.side = filter.Sender
+		t.log.Info("rsync on " + clip(t.opt.Args))
+		return t.send(ctx, link, rules)
+	}
+	t.log.Info("rsync to " + clip(t.opt.Args))
+	dest := requested(t.module.Name, t.opt.Args[0])[0]
+	rules.prefix = strings.TrimSuffix(dest, "/")
+	if rules.closed(rules.prefix, true) {
+		return transfer.Stats{}, &excludedError{dest}
+	}
+	to := transfer.Dest{Root: t.root, Path: dest}
+	return transfer.Receive(ctx, link, t.opt, to, t.Umask, rules, &logObserver{session: t.session})
+}
+
+// excludedError is a destination that the module's rules keep from clients
+// (main.c:get_local_name).
+type excludedError struct{ dest string }
+
+func (e *excludedError) Error() string {
+	return fmt.Sprintf("daemon has excluded destination %q", e.dest)
+}
+
+// clip makes paths fit for a line of the log.
+func clip(paths []string) string {
+	words := make([]string, 0, len(paths))
+	for _, p := range paths {
+		words = append(words, quoted(p))
+	}
+	const most = 1000
+	s := strings.Join(words, " ")
+	if len(s) > most {
+		return s[:most] + "..."
+	}
+	return s
+}
+
+// partial reports whether the session ended in order, with some files left out.
+func partial(err error) bool {
+	var e proto.Exit
+	return errors.As(err, &e) && (e == proto.ExitPartial || e == proto.ExitVanished || e == proto.ExitDelLimit)
+}
+
+// maxRuleBytes bounds a client's filter list: rules are kept as long as the
+// session lasts.
+const maxRuleBytes = 1 << 20
+
+// budget is a source that says no after so many bytes.
+type budget struct {
+	io.Reader
+	left int
+}
+
+func (b *budget) Read(p []byte) (int, error) {
+	if b.left <= 0 {
+		return 0, proto.Failf(proto.ExitProtocol, "the filter list has more than %d bytes", maxRuleBytes)
+	}
+	n, err := b.Reader.Read(p[:min(len(p), b.left)])
+	b.left -= n
+	return n, err
+}
+
+// readRules reads the client's filter list, if it sends one.
+func (t *served) readRules() (*filter.Rules, error) {
+	rules := filter.New(filter.Options{DeleteExcluded: t.opt.DeleteExcluded})
+	if !t.opt.Sender && !proc.ReceiverWantsRules(t.agreed.Caps, t.opt) {
+		return rules, nil
+	}
+	if t.agreed.PeerFrames {
+		t.r.StartMux(nil)
+	}
+	// What is read ahead of the rules counts as well.
+	t.r.Replace(&budget{t.conn, maxRuleBytes + fullBuffer})
+	defer t.r.Replace(t.conn)
+	if err := proc.ReadRules(t.r, t.agreed.Caps, rules); err != nil {
+		return nil, err
+	}
+	if rules.HasDirMerge() {
+		return nil, proto.Failf(proto.ExitUnsupported, "per-directory merge rules are not supported yet")
+	}
+	return rules, nil
+}
+
+// setTimeout replaces the deadline of the hello by the module's or the
+// client's idle timeout, whichever is shorter, and tells the client of it
+// where it can be told (main.c:start_server).
+func (t *served) setTimeout() error {
+	if err := t.conn.SetDeadline(time.Time{}); err != nil {
+		return err
+	}
+	idle := t.module.Timeout
+	if t.opt.Timeout > 0 && (idle == 0 || t.opt.Timeout < idle) {
+		idle = t.opt.Timeout
+	}
+	if idle == 0 {
+		return nil
+	}
+	// What has been read ahead stays where it is: only what comes from now
+	// on passes the clock.
+	conn := proc.IdleTimeout(t.conn, time.Duration(idle)*time.Second)
+	t.r.Replace(conn)
+	t.w.Replace(conn)
+	if t.agreed.Caps.ExitMessages { // since the same version
+		t.w.Message(proto.TagIOTimeout, wire.AppendInt32(nil, int32(idle)))
+	}
+	return nil
+}
+
+// giveUp tells the client why the session ends and returns the error for the
+// log.
+func (t *served) giveUp(err error) error {
+	t.end(proto.ExitCode(err), "rsync: "+err.Error())
+	return err
+}
+
+// deny is giveUp for what is not allowed, in C rsync's words.
+func (t *served) deny(code proto.Exit, text string) error {
+	t.end(code, "ERROR: "+text)
+	return proto.Failf(code, "%s", text)
+}
+
+// lastWords is how long the client may take to let the last message in.
+const lastWords = 5 * time.Second
+
+// end sends an error message and the exit code, where frames can carry them.
+func (t *served) end(code proto.Exit, text string) {
+	t.w.Replace(t.conn)
+	if err := t.conn.SetWriteDeadline(time.Now().Add(lastWords)); err != nil {
+		return
+	}
+	t.w.Message(proto.TagError, []byte(text+"\n"))
+	if t.agreed.Caps.ExitMessages {
+		t.w.Message(proto.TagErrorExit, wire.AppendInt32(nil, int32(code)))
+	}
+	_ = t.w.Flush() // the client may be gone already
+}
+
+// send sends what the client asks for.
+func (t *served) send(ctx context.Context, link transfer.Link, rules moduleScope) (transfer.Stats, error) {
+	var sources []transfer.Source
+	for _, arg := range t.opt.Args {
+		for _, request := range requested(t.module.Name, arg) {
+			for _, p := range expand(ctx, t.root, request, rules.closed) {
+				s := t.source(p, rules)
+				if s.Root != nil {
+					defer s.Root.Close()
+				}
+				sources = append(sources, s)
+			}
+		}
+	}
+	return transfer.Send(ctx, link, t.opt, sources, rules, &logObserver{session: t.session})
+}
+
+// source finds what a path in the module stands for. Links on the way are
+// followed as long as they stay inside. What the module's rules keep from
+// clients does not exist for them.
+func (t *served) source(p string, rules moduleScope) transfer.Source {
+	dir, name := transfer.SplitSource(p)
+	if dir != "." && rules.closed(dir, true) {
+		return transfer.Source{Name: p, Err: syscall.ENOENT}
+	}
+	root, err := t.root.Sub(dir)
+	if err != nil {
+		return transfer.Source{Name: p, Err: err}
+	}
+	if info, err := root.Lstat(name); err == nil && name != "." && rules.closed(path.Join(dir, name), info.IsDir()) {
+		root.Close()
+		return transfer.Source{Name: p, Err: syscall.ENOENT}
+	}
+	return transfer.Source{Root: root, Name: name, Prefix: dir}
+}

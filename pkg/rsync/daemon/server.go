@@ -1,0 +1,203 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/empegsync/empegsync/pkg/rsync/conf"
+)
+
+// Server is a daemon. Its fields are set before [Server.Serve] and then left
+// alone.
+type Server struct {
+	// Config says what is served. References like %RSYNC_HOST_ADDR% in a
+	// module, which only a connection has a value for, are replaced for each
+	// client; those to the environment are for whoever reads the file.
+	Config *conf.Config
+	// Log gets a few lines for each session; lines of a module with a log
+	// file of its own go there.
+	Log *slog.Logger
+	// Version is the highest protocol version to speak, 0 for the newest.
+	Version int
+	// Umask holds for uploads whose client does not ask for permissions.
+	Umask uint32
+	// Motd returns the message of the day, with its newlines; nil: none. It
+	// is called for each client, from several goroutines.
+	Motd func() string
+	// Grace is how long running transfers may go on after Serve is told to
+	// stop.
+	Grace time.Duration
+	// Worker serves a session under another user id; see [Spawn]. Without one,
+	// modules whose uid or gid is not the daemon's own are refused.
+	Worker func(ctx context.Context, conn *os.File, job Job) error
+
+	// MaxConnections and MaxPerAddress bound the connections at a time, of
+	// all clients and of one IPv4 address or IPv6 /64 network; 0 stands for
+	// the defaults. A low limit of file descriptors lowers the first further.
+	MaxConnections, MaxPerAddress int
+	// HelloTimeout is how long a client may take to get to its transfer; 0
+	// stands for the default.
+	HelloTimeout time.Duration
+}
+
+// Serve accepts connections until ctx ends. Then those who have not got to a
+// transfer are sent away, and those who have may go on for Grace, after which
+// they are cut off, too. It returns when all sessions have ended, with an
+// error if it could not start, or no more clients could be accepted. It closes
+// ln.
+func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
+	defer ln.Close()
+	if err := s.check(); err != nil {
+		return err
+	}
+	sessions, abort := context.WithCancel(context.WithoutCancel(ctx))
+	defer abort()
+	stop := context.AfterFunc(ctx, func() { ln.Close() })
+	defer stop()
+	h := &house{
+		Server: s, guests: newGuests(s.MaxConnections, s.MaxPerAddress),
+		farewells: make(chan struct{}, maxFarewells),
+	}
+	err := h.accept(ctx, sessions, ln)
+	h.guests.close()
+	s.drain(&h.wg, abort)
+	return err
+}
+
+// house is a server at work.
+type house struct {
+	*Server
+	guests    *guests
+	farewells chan struct{} // a token each for telling somebody that there is no room
+	wg        sync.WaitGroup
+}
+
+// accept takes connections until ctx ends or an error comes that will not pass.
+func (h *house) accept(ctx, sessions context.Context, ln net.Listener) error {
+	for {
+		conn, err := ln.Accept()
+		switch {
+		case ctx.Err() != nil:
+			if err == nil {
+				conn.Close()
+			}
+			return nil
+		case err == nil:
+			h.welcome(sessions, conn)
+		case errors.Is(err, net.ErrClosed) || !h.pause(ctx, err):
+			return fmt.Errorf("accept a connection: %w", err)
+		}
+	}
+}
+
+// welcome starts a session if there is room.
+func (h *house) welcome(ctx context.Context, conn net.Conn) {
+	g, refusal := h.guests.admit(conn)
+	if g == nil {
+		h.turnAway(conn, refusal)
+		return
+	}
+	h.wg.Go(func() {
+		defer h.guests.leave(g)
+		defer conn.Close()
+		h.session(ctx, conn, func() bool { return h.guests.settle(g) })
+	})
+}
+
+// turnAway tells a client why it cannot come in, unless too many are being
+// told already.
+func (h *house) turnAway(conn net.Conn, why string) {
+	select {
+	case h.farewells <- struct{}{}:
+	default:
+		conn.Close()
+		return
+	}
+	h.Log.Warn("connection refused: "+why, "from", host(conn))
+	h.wg.Go(func() {
+		defer func() { <-h.farewells }()
+		defer conn.Close()
+		if err := conn.SetDeadline(time.Now().Add(lingerTime)); err != nil {
+			return
+		}
+		if _, err := fmt.Fprintf(conn, "@ERROR: %s\n", why); err == nil {
+			linger(conn)
+		}
+	})
+}
+
+// pause waits a moment after an error that passes, such as a lack of file
+// descriptors or memory; false if the error will not pass.
+func (h *house) pause(ctx context.Context, err error) bool {
+	passes := errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.ENOBUFS) ||
+		errors.Is(err, syscall.ENOMEM) || errors.Is(err, syscall.ECONNABORTED) || errors.Is(err, syscall.EINTR)
+	if !passes {
+		return false
+	}
+	h.Log.Warn("cannot accept a connection now", "err", err)
+	select {
+	case <-ctx.Done():
+	case <-time.After(100 * time.Millisecond):
+	}
+	return true
+}
+
+// drain waits for the sessions under way.
+func (s *Server) drain(wg *sync.WaitGroup, abort func()) {
+	done := make(chan struct{})
+	go func() {
+		wg.Wait()
+		close(done)
+	}()
+	grace := time.NewTimer(s.Grace)
+	defer grace.Stop()
+	select {
+	case <-done:
+		return
+	case <-grace.C:
+	}
+	abort()
+	<-done
+}
+
+// host is the peer's address without its port.
+func host(conn net.Conn) string {
+	a := conn.RemoteAddr()
+	if a == nil {
+		return "unknown"
+	}
+	if h, _, err := net.SplitHostPort(a.String()); err == nil {
+		return h
+	}
+	return a.String()
+}
+
+// Listen opens the daemon's socket. address overrides what the configuration
+// says; a port of 0 in it lets the system choose.
+func Listen(ctx context.Context, g conf.Global, address string) (net.Listener, error) {
+	if address == "" {
+		port := g.Port
+		if port == 0 {
+			port = 873
+		}
+		address = net.JoinHostPort(g.Address, fmt.Sprint(port))
+	}
+	var lc net.ListenConfig
+	ln, err := lc.Listen(ctx, "tcp", address)
+	switch {
+	case errors.Is(err, syscall.EACCES):
+		return nil, fmt.Errorf("listen on %s: %w (ports below 1024 need root; give another one with --address HOST:PORT)", address, syscall.EACCES)
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, fmt.Errorf("listen on %s: %w (is a daemon running already?)", address, syscall.EADDRINUSE)
+	case err != nil:
+		return nil, fmt.Errorf("listen on %s: %w", address, err)
+	}
+	return ln, nil
+}

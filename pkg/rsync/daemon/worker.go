@@ -1,0 +1,249 @@
+package daemon
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"os/exec"
+	"reflect"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/empegsync/empegsync/pkg/rsync/conf"
+	"github.com/empegsync/empegsync/pkg/rsync/proto"
+)
+
+// Job is what a worker must know to go on with a session after the module's
+// name has been read.
+type Job struct {
+	Module  conf.Module
+	Version int    // agreed protocol version
+	Early   []byte // what the client has sent ahead
+	From    string // the client's address, for the log
+	Umask   uint32
+	UID     uint32
+	GID     uint32
+	Groups  []uint32 // GID among them; none but GID where it is empty
+	// Hello is what is left of the time that the client has for getting to
+	// its transfer.
+	Hello time.Duration
+	// Log is the module's own log file, nil for none. It is not part of the
+	// job's text: Spawn makes it the worker's stderr.
+	Log *os.File `json:"-"`
+}
+
+// hand passes the session to a worker process that gives up root: in one
+// process, threads of different users would share one address space.
+func (c *session) hand(ctx context.Context, m *conf.Module, who identity) error {
+	early, err := c.early()
+	if err != nil {
+		return err
+	}
+	tcp, ok := c.conn.(*net.TCPConn)
+	if !ok {
+		return fmt.Errorf("cannot pass a %T to a worker", c.conn)
+	}
+	f, err := tcp.File()
+	if err != nil {
+		_ = c.refuse("the daemon is short of resources -- try again later") // the log has the cause
+		return fmt.Errorf("pass the connection to a worker: %w", err)
+	}
+	defer f.Close()
+	log := c.openLog(m)
+	if log != nil {
+		defer log.Close()
+	}
+	c.handed = true
+	return c.Worker(ctx, f, Job{
+		Module: *m, Version: c.caps.Version, Early: early, From: c.from, Umask: c.Umask,
+		UID: who.UID, GID: who.GID, Groups: who.Groups, Hello: time.Until(c.until), Log: log,
+	})
+}
+
+// early returns what the client has sent ahead and nobody has read.
+func (c *session) early() ([]byte, error) {
+	if c.r.Buffered() == 0 {
+		return nil, nil
+	}
+	p, err := c.r.Prime()
+	return bytes.Clone(p), err
+}
+
+// workerGrace is how long a worker may take to end once it is told to.
+const workerGrace = 3 * time.Second
+
+// Spawn runs a worker: this program again, with args, which must lead it to
+// [Work]. It gets the job on its standard input, which stays open as long as
+// the session may go on, the connection as descriptor 3, and stderr (or the
+// module's own log file) for its log. Of the environment it gets TZ, GOGC and
+// GOMEMLIMIT. Spawn returns when the worker has ended; when ctx ends, the
+// worker is told to end by closing its standard input, and killed if it does
+// not. Should this process die, its workers end as well.
+func Spawn(ctx context.Context, conn *os.File, job Job, stderr io.Writer, args ...string) error {
+	text, err := job.encode()
+	if err != nil {
+		return err
+	}
+	cmd := exec.CommandContext(ctx, "/proc/self/exe", args...)
+	cmd.Args[0] = "empegsync"
+	cmd.Stderr = stderr
+	if job.Log != nil {
+		cmd.Stderr = job.Log
+	}
+	cmd.ExtraFiles = []*os.File{conn}
+	cmd.Env = []string{}
+	for _, name := range []string{"TZ", "GOGC", "GOMEMLIMIT"} {
+		if v, ok := os.LookupEnv(name); ok {
+			cmd.Env = append(cmd.Env, name+"="+v)
+		}
+	}
+	cmd.Dir = "/"
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		return fmt.Errorf("worker for module %q: %w", job.Module.Name, err)
+	}
+	cmd.Cancel = stdin.Close
+	cmd.WaitDelay = workerGrace
+	if err := cmd.Start(); err != nil {
+		stdin.Close()
+		return fmt.Errorf("start a worker for module %q: %w", job.Module.Name, err)
+	}
+	_, writeErr := stdin.Write(text)
+	if err := cmd.Wait(); err != nil {
+		return fmt.Errorf("worker for module %q: %w", job.Module.Name, errors.Join(err, writeErr))
+	}
+	return nil
+}
+
+// encode writes the job as one JSON value. Paths and names may hold any bytes,
+// which JSON's strings may not: each byte travels as the character of that
+// number.
+func (j Job) encode() ([]byte, error) {
+	err := eachString(reflect.ValueOf(&j).Elem(), func(s string) (string, error) {
+		runes := make([]rune, len(s))
+		for i := range len(s) {
+			runes[i] = rune(s[i])
+		}
+		return string(runes), nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(j)
+}
+
+// maxJob bounds the job's text.
+const maxJob = 8 << 20
+
+func readJob(in io.Reader) (Job, error) {
+	var j Job
+	err := json.NewDecoder(io.LimitReader(in, maxJob)).Decode(&j)
+	if err == nil {
+		err = eachString(reflect.ValueOf(&j).Elem(), func(s string) (string, error) {
+			var b strings.Builder
+			for _, r := range s {
+				if r > 0xff {
+					return "", fmt.Errorf("character %U stands for no byte", r)
+				}
+				b.WriteByte(byte(r))
+			}
+			return b.String(), nil
+		})
+	}
+	if err != nil {
+		return Job{}, fmt.Errorf("read the worker's job: %w", err)
+	}
+	return j, nil
+}
+
+// eachString replaces every string in a struct and in its lists. The lists
+// that it changes are its own.
+func eachString(v reflect.Value, f func(string) (string, error)) error {
+	switch v.Kind() {
+	case reflect.String:
+		s, err := f(v.String())
+		if err != nil {
+			return err
+		}
+		v.SetString(s)
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if err := eachString(v.Field(i), f); err != nil {
+				return err
+			}
+		}
+	case reflect.Slice:
+		if v.Type().Elem().Kind() != reflect.String || v.IsNil() {
+			return nil
+		}
+		list := reflect.MakeSlice(v.Type(), v.Len(), v.Len())
+		reflect.Copy(list, v)
+		for i := range list.Len() {
+			if err := eachString(list.Index(i), f); err != nil {
+				return err
+			}
+		}
+		v.Set(list)
+	}
+	return nil
+}
+
+// Work is the worker's side of [Spawn]: it reads the job from in, opens the
+// module, becomes the module's user for good and serves the session on conn,
+// which it leaves open. It ends early when ctx does or in is closed. What
+// happens in the session goes to log; the error is about the job only.
+func Work(ctx context.Context, in io.Reader, conn net.Conn, log *slog.Logger) error {
+	job, err := readJob(in)
+	if err != nil {
+		return err
+	}
+	caps, err := proto.New(job.Version)
+	if err != nil {
+		return fmt.Errorf("read the worker's job: %w", err)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		_, _ = io.Copy(io.Discard, in) // whatever ends it: the daemon has let go
+		cancel()
+	}()
+	s := &Server{Log: log, Umask: job.Umask}
+	c := &session{
+		Server: s, conn: conn, from: job.From, caps: caps, until: time.Now().Add(job.Hello),
+		log: log.With("from", job.From, "module", job.Module.Name), settle: func() bool { return true },
+	}
+	c.whole(ctx, func() error {
+		c.grow(job.Early)
+		return c.serve(ctx, &job.Module, job.become)
+	})
+	return nil
+}
+
+// become gives up root for the module's user, for good
+// (clientserver.c:rsync_module).
+func (j Job) become() *switchError {
+	groups := []int{int(j.GID)}
+	if len(j.Groups) > 0 {
+		groups = groups[:0]
+	}
+	for _, g := range j.Groups {
+		groups = append(groups, int(g))
+	}
+	if err := syscall.Setgroups(groups); err != nil {
+		return &switchError{"setgroups", fmt.Sprintf("setgroups %v: %v", groups, err)}
+	}
+	if err := syscall.Setgid(int(j.GID)); err != nil {
+		return &switchError{"setgid", fmt.Sprintf("setgid %d: %v", j.GID, err)}
+	}
+	if err := syscall.Setuid(int(j.UID)); err != nil {
+		return &switchError{"setuid", fmt.Sprintf("setuid %d: %v", j.UID, err)}
+	}
+	return nil
+}
