@@ -143,7 +143,7 @@ func (t *served) readRules() (*filter.Rules, error) {
 		t.r.StartMux(nil)
 	}
 	// What is read ahead of the rules counts as well.
-	t.r.Replace(&budget{t.conn, maxRuleBytes + fullBuffer})
+	t.r.Replace(&budget{t.conn, maxRuleBytes + wire.ReadBuffer})
 	defer t.r.Replace(t.conn)
 	if err := proc.ReadRules(t.r, t.agreed.Caps, rules); err != nil {
 		return nil, err

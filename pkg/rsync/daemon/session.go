@@ -44,7 +44,6 @@ type session struct {
 // Sizes of buffers, in bytes: before a module is named, and from then on.
 const (
 	helloBuffer = 1024
-	fullBuffer  = 64 * 1024
 )
 
 // session handles one connection, which it leaves open.
@@ -117,7 +116,7 @@ func (c *session) grow(early []byte) {
 		// than the buffer.
 		src = io.MultiReader(bytes.NewReader(early), c.conn)
 	}
-	c.r, c.w = wire.NewReader(src, fullBuffer), wire.NewWriter(c.conn, fullBuffer)
+	c.r, c.w = wire.NewReader(src, wire.ReadBuffer), wire.NewWriter(c.conn, wire.WriteBuffer)
 }
 
 // run goes through a session: greeting, module, arguments, transfer.

@@ -43,7 +43,7 @@ func TestRoundTrip(t *testing.T) {
 					if err != nil || r.Buffered() != 0 {
 						t.Fatalf("%v, %d bytes left", err, r.Buffered())
 					}
-					if diff := cmp.Diff(want, describeAll(l.Entries)); diff != "" {
+					if diff := cmp.Diff(want, describeAll(flat(l))); diff != "" {
 						t.Error(diff)
 					}
 					checkEnd(t, d.caps, f, l, ioError)
@@ -167,7 +167,7 @@ func TestProgress(t *testing.T) {
 	var calls []int
 	l, err := NewDecoder(caps, Fields{}).Read(
 		wire.NewReader(bytes.NewReader(encode(caps, Fields{}, entries, 0, nil, nil)), 0), func(n int) { calls = append(calls, n) })
-	if err != nil || len(l.Entries) != 2500 {
+	if err != nil || l.Len() != 2500 {
 		t.Fatalf("%v", err)
 	}
 	if d := cmp.Diff([]int{1000, 2000}, calls); d != "" {
@@ -184,10 +184,10 @@ func TestFoldersAreShared(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if a, b := l.Entries[0].Dir, l.Entries[1].Dir; a != "some/folder" || !sameString(a, b) {
+	if a, b := l.At(int32(0)).Dir, l.At(int32(1)).Dir; a != "some/folder" || !sameString(a, b) {
 		t.Errorf("%q and %q are not one string", a, b)
 	}
-	if l.Entries[2].Dir != "some/other" || l.Entries[3].Dir != "" || l.Entries[3].Base != "top" {
-		t.Errorf("%q", describeAll(l.Entries))
+	if l.At(int32(2)).Dir != "some/other" || l.At(int32(3)).Dir != "" || l.At(int32(3)).Base != "top" {
+		t.Errorf("%q", describeAll(flat(l)))
 	}
 }

@@ -54,20 +54,20 @@ func (d *Decoder) Read(r *wire.Reader, progress func(n int)) (*List, error) {
 	l := &List{}
 	for {
 		var e Entry
-		more, ioError := d.next(r, &e, l.Entries)
+		more, ioError := d.next(r, &e, l)
 		if r.Err() != nil {
-			return nil, fmt.Errorf("read file list, entry %d: %w", len(l.Entries), r.Err())
+			return nil, fmt.Errorf("read file list, entry %d: %w", l.Len(), r.Err())
 		}
 		if !more {
 			l.IOError |= ioError
 			break
 		}
-		if len(l.Entries) >= MaxEntries {
+		if l.Len() >= MaxEntries {
 			return nil, fmt.Errorf("read file list: more than %d entries", MaxEntries)
 		}
-		l.Entries = append(l.Entries, e)
-		if progress != nil && len(l.Entries)%1000 == 0 {
-			progress(len(l.Entries))
+		l.Add(e)
+		if progress != nil && l.Len()%1000 == 0 {
+			progress(l.Len())
 		}
 	}
 	d.readEnd(r, l)
@@ -79,7 +79,7 @@ func (d *Decoder) Read(r *wire.Reader, progress func(n int)) (*List, error) {
 
 // next reads an entry; false means the end of the list. before are those that
 // have come already.
-func (d *Decoder) next(r *wire.Reader, e *Entry, before []Entry) (more bool, ioError int32) {
+func (d *Decoder) next(r *wire.Reader, e *Entry, before *List) (more bool, ioError int32) {
 	flags, ioError, ok := d.readFlags(r)
 	if !ok {
 		return false, ioError
@@ -95,19 +95,19 @@ func (d *Decoder) next(r *wire.Reader, e *Entry, before []Entry) (more bool, ioE
 		d.readAttributes(r, flags, e)
 	}
 	if d.caps.LinkIndex && flags&proto.FlagHardLinked != 0 && !later && r.Err() == nil {
-		e.SetInode(0, uint64(len(before)))
+		e.SetInode(0, uint64(before.Len()))
 	}
 	return r.Err() == nil, 0
 }
 
 // readLater reads a later name of a file: an index that stands for all
 // attributes of the first one.
-func (d *Decoder) readLater(r *wire.Reader, e *Entry, before []Entry) {
+func (d *Decoder) readLater(r *wire.Reader, e *Entry, before *List) {
 	i := r.VarInt()
-	if !r.Limit(int64(i), int64(len(before))-1, "index of a hard link's first name") {
+	if !r.Limit(int64(i), int64(before.Len())-1, "index of a hard link's first name") {
 		return
 	}
-	first := &before[i]
+	first := before.At(i)
 	_, ino, linked := first.Inode()
 	if !linked || ino != uint64(i) {
 		r.Fail(fmt.Errorf("%q is a hard link to entry %d, which is no first name", clip(d.name), i))

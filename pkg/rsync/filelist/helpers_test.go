@@ -168,3 +168,21 @@ func arrives(e Entry, caps proto.Caps, fields Fields) Entry {
 
 // sameString reports whether two strings are one in memory.
 func sameString(a, b string) bool { return unsafe.StringData(a) == unsafe.StringData(b) }
+
+// listOf makes a list of entries.
+func listOf(entries []Entry) *List {
+	l := &List{}
+	for _, e := range entries {
+		l.Add(e)
+	}
+	return l
+}
+
+// flat returns a list's entries in one slice.
+func flat(l *List) []Entry {
+	entries := make([]Entry, 0, l.Len())
+	for _, e := range l.All() {
+		entries = append(entries, *e)
+	}
+	return entries
+}

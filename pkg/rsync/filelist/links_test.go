@@ -90,10 +90,10 @@ func TestHardLinks(t *testing.T) {
 			if err != nil || r.Buffered() != 0 {
 				t.Fatalf("%v, %d bytes left", err, r.Buffered())
 			}
-			if diff := cmp.Diff(want, describeAll(l.Entries)); diff != "" {
+			if diff := cmp.Diff(want, describeAll(flat(l))); diff != "" {
 				t.Error(diff)
 			}
-			if diff := cmp.Diff(inodes(in), inodes(l.Entries)); diff != "" {
+			if diff := cmp.Diff(inodes(in), inodes(flat(l))); diff != "" {
 				t.Error(diff)
 			}
 			if _, r, err := decode(d.caps, fields, encode(d.caps, fields, zoo(), 0, nil, nil)); err != nil || r.Buffered() != 0 {
@@ -113,7 +113,7 @@ func TestInodesOfOldVersions(t *testing.T) {
 			continue
 		}
 		l, r, err := decode(d.caps, fields, encode(d.caps, fields, links(), 0, nil, nil))
-		if err != nil || r.Buffered() != 0 || len(l.Entries) != len(links()) {
+		if err != nil || r.Buffered() != 0 || l.Len() != len(links()) {
 			t.Errorf("%s: %v, %d bytes left", d.name, err, r.Buffered())
 		}
 	}

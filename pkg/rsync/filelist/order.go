@@ -2,25 +2,62 @@ package filelist
 
 import (
 	"cmp"
+	"iter"
 	"slices"
 	"sort"
 	"strings"
 )
 
-// List is a file list in the order that file indexes refer to.
+// List is a file list in the order that file indexes refer to. Its entries
+// stand in segments, so that a growing list is never copied.
 type List struct {
-	Entries []Entry
 	IOError int32 // proto.IOErr* flags that the sender has announced
 	Users   map[uint32]string
 	Groups  map[uint32]string
+
+	segments [][]Entry
+	length   int
 }
+
+// segment is how many entries stand together.
+const segment = 512
+
+// Add appends an entry.
+func (l *List) Add(e Entry) {
+	if l.length%segment == 0 {
+		size := segment
+		if l.length == 0 {
+			size = 16 // most lists are short; the first segment grows
+		}
+		l.segments = append(l.segments, make([]Entry, 0, size))
+	}
+	last := len(l.segments) - 1
+	l.segments[last] = append(l.segments[last], e)
+	l.length++
+}
+
+// Len returns how many entries there are, duplicates included.
+func (l *List) Len() int { return l.length }
 
 // At returns the entry of an index, nil if there is none.
 func (l *List) At(index int32) *Entry {
-	if index < 0 || int(index) >= len(l.Entries) {
+	if index < 0 || int(index) >= l.length {
 		return nil
 	}
-	return &l.Entries[index]
+	return l.at(int(index))
+}
+
+func (l *List) at(i int) *Entry { return &l.segments[i/segment][i%segment] }
+
+// All returns the entries with their indexes, in order.
+func (l *List) All() iter.Seq2[int32, *Entry] {
+	return func(yield func(int32, *Entry) bool) {
+		for i := range l.length {
+			if !yield(int32(i), l.at(i)) {
+				return
+			}
+		}
+	}
 }
 
 // Find returns the index of the entry with this path, -1 if there is none or
@@ -37,13 +74,13 @@ func (l *List) Find(path string, isDir, dirsLast bool) int {
 }
 
 func (l *List) find(want *Entry, dirsLast bool) int {
-	compare := func(i int) int { return Compare(want, &l.Entries[i], dirsLast) }
-	i, found := sort.Find(len(l.Entries), compare)
+	compare := func(i int) int { return Compare(want, l.at(i), dirsLast) }
+	i, found := sort.Find(l.length, compare)
 	if !found {
 		return -1
 	}
-	for ; i < len(l.Entries) && compare(i) == 0; i++ {
-		if l.Entries[i].Mark&MarkDropped == 0 {
+	for ; i < l.length && compare(i) == 0; i++ {
+		if l.at(i).Mark&MarkDropped == 0 {
 			return i
 		}
 	}
@@ -53,8 +90,8 @@ func (l *List) find(want *Entry, dirsLast bool) int {
 // Sort puts the list into the protocol's order and marks duplicates, of which
 // the first stays, or the folder if there is one (flist.c:flist_sort_and_clean).
 func (l *List) Sort(dirsLast bool) {
-	for i := 1; i < len(l.Entries); i++ {
-		if Compare(&l.Entries[i-1], &l.Entries[i], dirsLast) > 0 {
+	for i := 1; i < l.length; i++ {
+		if Compare(l.at(i-1), l.at(i), dirsLast) > 0 {
 			l.sort(dirsLast)
 			break
 		}
@@ -68,13 +105,13 @@ func (l *List) Sort(dirsLast bool) {
 // dropHidden marks what is not a folder but has a folder's name: with folders
 // last the two are not neighbours.
 func (l *List) dropHidden() {
-	for i := range l.Entries {
-		e := &l.Entries[i]
+	for i := range l.length {
+		e := l.at(i)
 		if !e.IsDir() || e.Mark&MarkDropped != 0 {
 			continue
 		}
 		if j := l.find(&Entry{Dir: e.Dir, Base: e.Base, Mode: ModeFile}, true); j >= 0 {
-			l.Entries[j].Mark |= MarkDropped
+			l.at(j).Mark |= MarkDropped
 		}
 	}
 }
@@ -82,13 +119,13 @@ func (l *List) dropHidden() {
 // dropDuplicates marks all but one of neighbours with the same name.
 func (l *List) dropDuplicates() {
 	keep := -1
-	for i := range l.Entries {
-		e := &l.Entries[i]
-		if keep < 0 || e.Base != l.Entries[keep].Base || e.Dir != l.Entries[keep].Dir {
+	for i := range l.length {
+		e := l.at(i)
+		if keep < 0 || e.Base != l.at(keep).Base || e.Dir != l.at(keep).Dir {
 			keep = i
 			continue
 		}
-		k := &l.Entries[keep]
+		k := l.at(keep)
 		if e.IsDir() && !k.IsDir() {
 			k.Mark |= MarkDropped
 			keep = i
@@ -107,27 +144,27 @@ func (l *List) dropDuplicates() {
 // sort sorts a permutation and moves each entry once: entries are too large
 // to be swapped about.
 func (l *List) sort(dirsLast bool) {
-	order := make([]int32, len(l.Entries))
+	order := make([]int32, l.length)
 	for i := range order {
 		order[i] = int32(i)
 	}
 	slices.SortStableFunc(order, func(a, b int32) int {
-		return Compare(&l.Entries[a], &l.Entries[b], dirsLast)
+		return Compare(l.at(int(a)), l.at(int(b)), dirsLast)
 	})
 	for start := range order {
 		if order[start] < 0 {
 			continue
 		}
-		moved := l.Entries[start]
+		moved := *l.at(start)
 		at := start
 		for {
 			from := int(order[at])
 			order[at] = -1
 			if from == start {
-				l.Entries[at] = moved
+				*l.at(at) = moved
 				break
 			}
-			l.Entries[at] = l.Entries[from]
+			*l.at(at) = *l.at(from)
 			at = from
 		}
 	}

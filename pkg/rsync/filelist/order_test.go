@@ -89,19 +89,19 @@ func entriesOf(data []byte) []Entry {
 // name, and that Find finds just the ones that stay.
 func checkSort(t *testing.T, entries []Entry, dirsLast bool) {
 	t.Helper()
-	l := &List{Entries: append([]Entry(nil), entries...)}
+	l := listOf(entries)
 	l.Sort(dirsLast)
 	seen := make([]bool, len(entries))
 	kept := make(map[string]int)
 	folders := make(map[string]bool)
-	for i := range l.Entries {
-		e := &l.Entries[i]
+	for i := range l.Len() {
+		e := l.At(int32(i))
 		if seen[e.Size] || entries[e.Size].Path() != e.Path() || entries[e.Size].Mode != e.Mode {
 			t.Fatalf("%s came from %s", describe(e), describe(&entries[e.Size]))
 		}
 		seen[e.Size] = true
 		if i > 0 {
-			before := &l.Entries[i-1]
+			before := l.At(int32(i - 1))
 			if c := Compare(before, e, dirsLast); c > 0 || c == 0 && before.Size > e.Size {
 				t.Errorf("%s stands before %s", describe(before), describe(e))
 			}
@@ -111,8 +111,8 @@ func checkSort(t *testing.T, entries []Entry, dirsLast bool) {
 			kept[e.Path()]++
 		}
 	}
-	for i := range l.Entries {
-		e := &l.Entries[i]
+	for i := range l.Len() {
+		e := l.At(int32(i))
 		if kept[e.Path()] != 1 {
 			t.Errorf("%q stays %d times", e.Path(), kept[e.Path()])
 		}
@@ -130,11 +130,11 @@ func checkSort(t *testing.T, entries []Entry, dirsLast bool) {
 
 func TestSortAndFind(t *testing.T) {
 	for _, dirsLast := range []bool{false, true} {
-		l := &List{Entries: entriesOf([]byte("b/c/d\na/\nb\na/x\nb/\na\nb/c\na/x\n./\nb/c/"))}
+		l := listOf(entriesOf([]byte("b/c/d\na/\nb\na/x\nb/\na\nb/c\na/x\n./\nb/c/")))
 		l.Sort(dirsLast)
 		var got []string
-		for i := range l.Entries {
-			e := &l.Entries[i]
+		for i := range l.Len() {
+			e := l.At(int32(i))
 			got = append(got, strings.Join(components(e), "")+map[bool]string{true: " dropped"}[e.Mark&MarkDropped != 0])
 		}
 		want := []string{"", "a/", "a dropped", "a/x", "a/x dropped", "b dropped", "b/", "b/c dropped", "b/c/", "b/c/d"}
@@ -158,14 +158,14 @@ func TestSortAndFind(t *testing.T) {
 // Of two folders the first stays, with what either knows (flist.c:
 // flist_sort_and_clean).
 func TestFoldersMerge(t *testing.T) {
-	l := &List{Entries: []Entry{
+	l := listOf([]Entry{
 		entry("d", ModeDir, mark(MarkNoContent)), entry("d", ModeDir, mark(MarkTopDir)),
 		entry("e", ModeDir, mark(MarkNoContent)), entry("e", ModeDir, mark(MarkNoContent)),
-	}}
+	})
 	l.Sort(true)
 	var got []Mark
-	for i := range l.Entries {
-		got = append(got, l.Entries[i].Mark)
+	for i := range l.Len() {
+		got = append(got, l.At(int32(i)).Mark)
 	}
 	if d := gocmp.Diff([]Mark{MarkTopDir, MarkTopDir | MarkDropped, MarkNoContent, MarkNoContent | MarkDropped}, got); d != "" {
 		t.Error(d)
@@ -205,8 +205,8 @@ func TestOrderIsRsyncs(t *testing.T) {
 		want, l := listed(string(out))
 		l.Sort(d.caps.DirsSortLast)
 		var got []string
-		for i := range l.Entries {
-			got = append(got, l.Entries[i].Path())
+		for i := range l.Len() {
+			got = append(got, l.At(int32(i)).Path())
 		}
 		if diff := gocmp.Diff(want, got); diff != "" {
 			t.Errorf("version %s:\n%s", version, diff)
@@ -232,7 +232,7 @@ func listed(out string) ([]string, *List) {
 			mode = ModeDir
 		}
 		names = append(names, f[4])
-		l.Entries = append([]Entry{entry(f[4], mode)}, l.Entries...)
+		l = listOf(append([]Entry{entry(f[4], mode)}, flat(l)...))
 	}
 	return names, l
 }

@@ -1,128 +1,129 @@
 package session
 
 import (
+	"bytes"
+	"encoding/binary"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"strings"
 	"testing"
-	"testing/synctest"
+	"testing/iotest"
 	"time"
 
 	"github.com/empegsync/empegsync/pkg/rsync/proto"
 	"github.com/empegsync/empegsync/pkg/rsync/wire"
 )
 
-// Both sides of a remote shell come to the lower version, and a client of
-// before 3.0 never hears more than 30.
-func TestGreetOverShell(t *testing.T) {
-	for client := proto.MinVersion; client <= proto.MaxVersion; client++ {
-		for server := proto.MinVersion; server <= proto.MaxVersion; server++ {
-			letters := ""
-			if proto.ShowsLetters(client) {
-				letters = proto.ClientLetters()
-			}
-			here, there := pipe(t)
-			agreed := make(chan int, 1)
-			go func() {
-				v, err := GreetShellClient(there.r, there.w, server, letters)
-				if err != nil {
-					t.Error(err)
-				}
-				agreed <- v
-			}()
-			v, err := GreetShellServer(here.r, here.w, client, setDeadline(t, here))
-			if got := <-agreed; err != nil || got != v || v != min(client, server) {
-				t.Errorf("%d and %d agree on %d here, %d there, %v", client, server, v, got, err)
-			}
-		}
-	}
-}
+func version(n uint32) string { return string(binary.LittleEndian.AppendUint32(nil, n)) }
 
-func TestUncleanShell(t *testing.T) {
-	for _, tt := range []struct {
-		name, says, text, want string
-		code                   proto.Exit
+func TestGreetShellServer(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		said   string
+		ours   int
+		want   int
+		answer string // what the server hears
+		fault  string
+		code   proto.Exit
 	}{
-		{"nothing", "", "", "the other side has not said a word: EOF", proto.ExitStreamIO},
-		{"less than a version", "hi", "hi", `is your shell clean? The other side began with "hi"`, proto.ExitProtocol},
-		{"a greeting", "Welcome!\nLast login\n", "Welcome!\nLast login\n", `began with "Welcome!\nLast login\n"`, proto.ExitProtocol},
-		{"too much", strings.Repeat("x", 5000), strings.Repeat("x", maxUnclean), "xxx\"...", proto.ExitProtocol},
-		{"a version too old", "\x13\x00\x00\x00", "\x13\x00\x00\x00", "is your shell clean?", proto.ExitProtocol},
+		{"today's", version(32), 32, 32, version(32), "", 0},
+		{"2.3.2 hears no more than it speaks", version(21), 32, 21, version(21), "", 0},
+		{"2.5.7", version(26), 32, 26, version(26), "", 0},
+		{"3.0.9", version(30), 32, 30, version(32), "", 0},
+		{"forced down", version(32), 20, 20, version(20), "", 0},
+		{"from the future", version(40), 32, 32, version(32), "", 0},
+		{"too old", version(19), 32, 0, "", "is your shell clean", proto.ExitProtocol},
+		{"a message", "This account is not available.\n", 32, 0, "", "This account", proto.ExitProtocol},
+		{"two bytes", "ab", 32, 0, "", `"ab"`, proto.ExitProtocol},
+		{"nothing", "", 32, 0, "", "not said a word", proto.ExitStreamIO},
+		{"long", strings.Repeat("x", 5000), 32, 0, "", "xxx", proto.ExitProtocol},
+		{"wrong of us", version(32), 33, 0, "", "--protocol must be", proto.ExitSyntax},
 	} {
-		t.Run(tt.name, func(t *testing.T) {
-			_, w, heard := said("")
-			r := wire.NewReader(strings.NewReader(tt.says), 4096)
-			_, err := GreetShellServer(r, w, 32, func(time.Time) {})
-			wantError(t, err, tt.want, tt.code)
-			var unclean *UncleanError
-			if !errors.As(err, &unclean) || string(unclean.Text) != tt.text {
-				t.Errorf("the text is %+v", unclean)
+		t.Run(c.name, func(t *testing.T) {
+			var heard bytes.Buffer
+			r, w := wire.NewReader(iotest.OneByteReader(strings.NewReader(c.said)), 512), wire.NewWriter(&heard, 512)
+			got, err := GreetShellServer(r, w, c.ours, func(time.Time) {})
+			if got != c.want || heard.String() != c.answer {
+				t.Errorf("got version %d (%v), want %d; the server hears %q, want %q", got, err, c.want, heard.String(), c.answer)
 			}
-			if heard.Len() != 0 {
-				t.Errorf("it is told %q", heard)
+			if c.fault == "" {
+				return
+			}
+			if err == nil || !strings.Contains(err.Error(), c.fault) || proto.ExitCode(err) != c.code {
+				t.Errorf("error %v (code %d), want %q (code %d)", err, proto.ExitCode(err), c.fault, c.code)
+			}
+			var u *UncleanError
+			if errors.As(err, &u) && len(u.Text) > maxUnclean {
+				t.Errorf("%d bytes are kept", len(u.Text))
 			}
 		})
 	}
 }
 
-// A shell that talks and then waits, as one with a question does, is waited
-// for only a moment.
-func TestUncleanShellThatWaits(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		here, there := pipe(t)
-		go func() { fmt.Fprint(there, "password: ") }()
-		start := time.Now()
-		_, err := GreetShellServer(here.r, here.w, 32, setDeadline(t, here))
-		wantError(t, err, `began with "password: "`, proto.ExitProtocol)
-		if d := time.Since(start); d != uncleanWait {
-			t.Errorf("waited %v", d)
-		}
-	})
-}
-
-func TestGreetShellClientErrors(t *testing.T) {
-	for says, code := range map[string]proto.Exit{"": proto.ExitStreamIO, "abc": proto.ExitStreamIO, "help": proto.ExitProtocol, "\x13\x00\x00\x00": proto.ExitProtocol} {
-		r, w, _ := said(says)
-		if v, err := GreetShellClient(r, w, 32, ""); err == nil || proto.ExitCode(err) != code {
-			t.Errorf("%q: %d, %v, code %d", says, v, err, proto.ExitCode(err))
-		}
-	}
-}
-
-func TestPipes(t *testing.T) {
+// TestGreetShellServerWaits: what a shell prints slowly is gathered, but not
+// waited for for ever.
+func TestGreetShellServerWaits(t *testing.T) {
 	in, far, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	back, out, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
+	defer in.Close()
 	defer far.Close()
-	defer back.Close()
-	c := Pipes(in, out)
-	defer c.Close()
-	fmt.Fprint(far, "hello")
-	p := make([]byte, 5)
-	if _, err := io.ReadFull(c, p); err != nil || string(p) != "hello" {
-		t.Errorf("%q, %v", p, err)
+	go func() {
+		io.WriteString(far, "Welcome ")
+		time.Sleep(uncleanWait / 10)
+		io.WriteString(far, "home")
+	}()
+	conn := Pipes(in, far)
+	start := time.Now()
+	_, err = GreetShellServer(wire.NewReader(in, 512), wire.NewWriter(io.Discard, 512), 32, func(d time.Time) { _ = conn.SetReadDeadline(d) })
+	var u *UncleanError
+	if !errors.As(err, &u) || string(u.Text) != "Welcome home" || u.Err != nil {
+		t.Errorf("got %v", err)
 	}
-	if err := c.SetReadDeadline(time.Now().Add(-time.Second)); err != nil {
-		t.Fatal(err)
+	if d := time.Since(start); d < uncleanWait/2 || d > 20*uncleanWait {
+		t.Errorf("that took %v", d)
 	}
-	if _, err := c.Read(p); !errors.Is(err, os.ErrDeadlineExceeded) {
-		t.Errorf("past its deadline: %v", err)
+}
+
+func TestGreetShellClient(t *testing.T) {
+	for _, c := range []struct {
+		name      string
+		letters   string
+		says      string
+		announced uint32
+		want      int
+		code      proto.Exit
+	}{
+		{"3.5.0", "iLsfxCIvu", version(32), 32, 32, 0},
+		{"3.5.0 with --protocol=29", "", version(29), 30, 29, 0},
+		{"2.3.2", "", version(21), 30, 21, 0},
+		{"too old", "", version(11), 30, 0, proto.ExitProtocol},
+		{"gone", "", "", 30, 0, proto.ExitStreamIO},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var heard bytes.Buffer
+			got, err := GreetShellClient(wire.NewReader(strings.NewReader(c.says), 512), wire.NewWriter(&heard, 512), 32, c.letters)
+			if got != c.want || heard.String() != version(c.announced) || proto.ExitCode(err) != c.code {
+				t.Errorf("version %d, announced %q, error %v; want %d, %d, code %d", got, heard.String(), err, c.want, c.announced, c.code)
+			}
+		})
 	}
-	fmt.Fprint(c, "bye")
-	if err := c.(interface{ CloseWrite() error }).CloseWrite(); err != nil {
-		t.Fatal(err)
+}
+
+func FuzzGreetShellServer(f *testing.F) {
+	for _, s := range []string{version(21), version(32), version(19), "This account", "", "\x1e", "@RSYNCD: 31.0\n"} {
+		f.Add([]byte(s))
 	}
-	if got, err := io.ReadAll(back); string(got) != "bye" || err != nil {
-		t.Errorf("%q, %v", got, err)
-	}
-	if c.LocalAddr().String() != "pipe" || c.RemoteAddr().Network() != "pipe" {
-		t.Errorf("addresses %v, %v", c.LocalAddr(), c.RemoteAddr())
-	}
+	f.Fuzz(func(t *testing.T, p []byte) {
+		var heard bytes.Buffer
+		got, err := GreetShellServer(wire.NewReader(bytes.NewReader(p), 512), wire.NewWriter(&heard, 512), 32, func(time.Time) {})
+		if (err == nil) != (got >= proto.MinVersion && got <= proto.MaxVersion) {
+			t.Errorf("version %d, error %v", got, err)
+		}
+		if err != nil && heard.Len() != 0 {
+			t.Errorf("a server that is none hears %q", heard.Bytes())
+		}
+	})
 }

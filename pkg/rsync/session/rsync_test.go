@@ -150,22 +150,22 @@ func listFromRsync(t *testing.T, dir string, version int, letters string, hardLi
 	sent := seen.Bytes()[:seen.Len()-payload.Buffered()]
 	enc := filelist.NewEncoder(a.Caps, fields)
 	var ours []byte
-	for i := range list.Entries {
-		e := &list.Entries[i]
+	for i := range list.Len() {
+		e := list.At(int32(i))
 		if dev, ino, linked := e.Inode(); linked && !a.Caps.LinkIndex {
 			e.SetInode(dev-1, ino) // it travels plus one
 		}
 		at := len(ours)
-		ours = enc.Append(ours, &list.Entries[i])
+		ours = enc.Append(ours, list.At(int32(i)))
 		if !bytes.HasPrefix(sent, ours) {
-			t.Fatalf("%q: ours\n%x\nrsync's\n%x...", list.Entries[i].Path(), ours[at:], sent[at:min(len(sent), len(ours)+8)])
+			t.Fatalf("%q: ours\n%x\nrsync's\n%x...", list.At(int32(i)).Path(), ours[at:], sent[at:min(len(sent), len(ours)+8)])
 		}
 	}
 	if ours = enc.AppendEnd(ours, list.IOError, nil, nil); !bytes.Equal(sent, ours) {
 		t.Errorf("the lists part at their end: ours %x, rsync's %x", ours[len(ours)-8:], sent[len(sent)-8:])
 	}
-	if len(list.Entries) < 12 {
-		t.Errorf("only %d entries", len(list.Entries))
+	if list.Len() < 12 {
+		t.Errorf("only %d entries", list.Len())
 	}
 }
 

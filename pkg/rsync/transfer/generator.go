@@ -42,7 +42,7 @@ func (g *generator) run() error {
 			return err
 		}
 	}
-	for i := range g.list.Entries {
+	for i := range g.list.Len() {
 		if err := g.entry(int32(i)); err != nil {
 			return err
 		}
@@ -230,6 +230,11 @@ func (g *generator) file(index int32, e *filelist.Entry, p string, have rootfs.I
 		flags |= proto.ItemChange
 	}
 	g.markDir(e)
+	if exists {
+		g.absent.take(index)
+	} else {
+		g.absent.add(index)
+	}
 	g.asked.add(index)
 	g.scratch = g.appendItem(g.scratch[:0], item{index: index, flags: flags})
 	if g.opt.DryRun {

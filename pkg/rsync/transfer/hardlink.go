@@ -17,8 +17,7 @@ func (g *generator) findLeaders() {
 	type inode struct{ dev, ino uint64 }
 	first := make(map[inode]int32)
 	g.leaders = make(map[int32]int32)
-	for i := range g.list.Entries {
-		e := &g.list.Entries[i]
+	for i, e := range g.list.All() {
 		dev, ino, linked := e.Inode()
 		if !linked || e.IsDir() || e.Mark&filelist.MarkDropped != 0 {
 			continue

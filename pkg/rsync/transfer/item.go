@@ -47,9 +47,9 @@ func (c *common) readItem(list *filelist.List) (item, *filelist.Entry, error) {
 			continue
 		}
 		e := list.At(it.index)
-		keepAlive := c.Caps.KeepAlive && int(it.index) == len(list.Entries)
+		keepAlive := c.Caps.KeepAlive && int(it.index) == list.Len()
 		if e == nil && !keepAlive {
-			return item{}, nil, proto.Failf(proto.ExitProtocol, "file index %d is outside the list of %d files", it.index, len(list.Entries))
+			return item{}, nil, proto.Failf(proto.ExitProtocol, "file index %d is outside the list of %d files", it.index, list.Len())
 		}
 		if err := c.readFlags(&it); err != nil {
 			return item{}, nil, err

@@ -49,6 +49,7 @@ type receiver struct {
 	umask  uint32
 	events events // receiving goroutine -> generating goroutine
 	asked  bitset // files whose data was asked for and has not come
+	absent bitset // of those, the ones that were not there when they were asked for
 
 	change    sync.Once
 	changeErr error
@@ -71,7 +72,7 @@ func (r *receiver) run(ctx context.Context) error {
 	if err := r.readList(); err != nil {
 		return err
 	}
-	if len(r.list.Entries) == 0 && !r.Server {
+	if r.list.Len() == 0 && !r.Server {
 		return nil // main.c:do_server_sender: the server has left
 	}
 	if r.dest.Accept != nil {
@@ -141,7 +142,7 @@ func (r *receiver) resolve() error {
 		r.root = sub
 		return nil
 	}
-	single := len(r.list.Entries) == 1 && !r.list.Entries[0].IsDir() && !strings.HasSuffix(r.dest.Path, "/")
+	single := r.list.Len() == 1 && !r.list.At(0).IsDir() && !strings.HasSuffix(r.dest.Path, "/")
 	missing := errors.Is(err, fs.ErrNotExist)
 	switch {
 	case single && (missing || errors.Is(err, syscall.ENOTDIR)):
@@ -185,14 +186,15 @@ func (r *receiver) readList() error {
 	r.setIOError(list.IOError)
 	list.Sort(r.Caps.DirsSortLast)
 	r.list = list
-	r.asked = newBitset(len(list.Entries))
+	r.asked = newBitset(list.Len())
+	r.absent = newBitset(list.Len())
 	r.owners = newOwners(list, r.opt.Owner, r.opt.Group, r.opt.NumericIDs || r.Nameless)
-	for i := range list.Entries {
-		if list.Entries[i].Mark&filelist.MarkDropped == 0 {
-			r.count(&list.Entries[i])
+	for _, e := range list.All() {
+		if e.Mark&filelist.MarkDropped == 0 {
+			r.count(e)
 		}
 	}
-	r.obs.Listed(len(list.Entries), true)
+	r.obs.Listed(list.Len(), true)
 	return nil
 }
 

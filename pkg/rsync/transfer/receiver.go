@@ -64,7 +64,7 @@ func (f *fileReceiver) nextPhase() (over bool, err error) {
 
 func (f *fileReceiver) item(it item, e *filelist.Entry) error {
 	if f.pos != nil {
-		f.pos.Position(int(it.index), len(f.list.Entries))
+		f.pos.Position(int(it.index), f.list.Len())
 	}
 	if it.flags&proto.ItemTransfer == 0 {
 		f.noteItem(e, it)
@@ -99,7 +99,7 @@ func (f *fileReceiver) item(it item, e *filelist.Entry) error {
 // returned, others reported.
 func (f *fileReceiver) file(it item, e *filelist.Entry, head delta.Head) error {
 	p := f.path(e)
-	have, exists, err := f.lookup(p)
+	have, exists, err := f.before(it.index, p)
 	if err != nil {
 		f.failFile("stat %q failed: %v", p, reason(err))
 		return f.discard(head)
@@ -132,6 +132,15 @@ func (f *fileReceiver) file(it item, e *filelist.Entry, head delta.Head) error {
 		f.countCreated()
 	}
 	return f.commit.add(temp, p, f.meta(e, have, exists && have.IsRegular()), e.Size)
+}
+
+// before looks at what the file will replace, unless the generator has just
+// seen that there is nothing.
+func (f *fileReceiver) before(index int32, p string) (rootfs.Info, bool, error) {
+	if f.absent.take(index) {
+		return rootfs.Info{}, false, nil
+	}
+	return f.lookup(p)
 }
 
 // unverified has a file whose sum does not agree sent again, once.

@@ -16,12 +16,11 @@ import (
 
 // deletePass deletes in all folders of the list (generator.c:do_delete_pass).
 func (g *generator) deletePass() error {
-	for i := range g.list.Entries {
-		e := g.list.At(int32(i))
+	for i, e := range g.list.All() {
 		if !e.IsDir() || e.Mark&filelist.MarkDropped != 0 {
 			continue
 		}
-		if err := g.deleteIn(int32(i), e, g.path(e)); err != nil {
+		if err := g.deleteIn(i, e, g.path(e)); err != nil {
 			return err
 		}
 	}

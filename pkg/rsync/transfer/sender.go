@@ -46,7 +46,7 @@ func (s *sender) run(ctx context.Context) error {
 	if s.list, err = s.sendList(ctx, s.sources); err != nil {
 		return err
 	}
-	if len(s.list.Entries) == 0 && s.Server {
+	if s.list.Len() == 0 && s.Server {
 		// main.c:do_server_sender: a server has nothing more to say then.
 		return s.W.Flush()
 	}
@@ -102,7 +102,7 @@ func (s *sender) answer(ctx context.Context) error {
 // request answers one request.
 func (s *sender) request(it item, e *filelist.Entry) error {
 	if s.pos != nil {
-		s.pos.Position(int(it.index), len(s.list.Entries))
+		s.pos.Position(int(it.index), s.list.Len())
 	}
 	if it.flags&proto.ItemTransfer == 0 {
 		s.noteItem(e, it)

@@ -77,7 +77,7 @@ func (c *common) sendList(ctx context.Context, sources []Source) (*filelist.List
 		return nil, fmt.Errorf("send file list: %w", err)
 	}
 	c.stats.ListSize = c.W.Total() - start
-	c.obs.Listed(len(w.list.Entries), true)
+	c.obs.Listed(w.list.Len(), true)
 	w.list.Sort(c.Caps.DirsSortLast)
 	return w.list, nil
 }
@@ -205,8 +205,8 @@ func (w *walker) add(root *rootfs.Root, p string, in rootfs.Info, mark filelist.
 		UID: in.UID, GID: in.GID, Mark: mark, From: w.from,
 	}
 	e.SetPath(p)
-	if n := len(w.list.Entries); n > 0 && w.list.Entries[n-1].Dir == e.Dir {
-		e.Dir = w.list.Entries[n-1].Dir
+	if last := w.list.At(int32(w.list.Len()) - 1); last != nil && last.Dir == e.Dir {
+		e.Dir = last.Dir
 	}
 	if w.opt.HardLinks && !in.IsDir() && filelist.NeedsInode(w.Caps, in.IsRegular(), in.Nlink) {
 		e.SetInode(in.Dev, in.Ino)
@@ -214,7 +214,7 @@ func (w *walker) add(root *rootfs.Root, p string, in rootfs.Info, mark filelist.
 	if ok := w.complete(root, p, in, &e); !ok {
 		return nil
 	}
-	w.list.Entries = append(w.list.Entries, e)
+	w.list.Add(e)
 	w.count(&e)
 	names := !w.opt.NumericIDs && !w.Nameless
 	if w.opt.Owner && names {
@@ -227,7 +227,7 @@ func (w *walker) add(root *rootfs.Root, p string, in rootfs.Info, mark filelist.
 	if len(w.buf) < 4096 {
 		return nil
 	}
-	if n := len(w.list.Entries); n%1000 < 100 {
+	if n := w.list.Len(); n%1000 < 100 {
 		w.obs.Listed(n, false)
 	}
 	return w.send()

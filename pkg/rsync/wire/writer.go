@@ -54,6 +54,9 @@ func (w *Writer) Total() int64 {
 
 // Pending returns the bytes that wait in the buffer.
 func (w *Writer) Pending() int {
+	if !w.queued.Load() {
+		return len(w.buf)
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return len(w.buf) + len(w.queue)

@@ -1,0 +1,159 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"strings"
+
+	"github.com/alecthomas/kong"
+	"github.com/u-root/u-root/pkg/termios"
+
+	"github.com/empegsync/empegsync/pkg/mounts"
+	"github.com/empegsync/empegsync/pkg/player"
+)
+
+// cli is the command line.
+type cli struct {
+	Boot    bootCmd    `cmd:"" help:"Put right what a player lacks when it starts: loopback, hostname, /etc/hosts, passwd, group."`
+	Serve   serveCmd   `cmd:"" help:"Serve the modules of an rsyncd.conf, or the drives."`
+	Pull    pullCmd    `cmd:"" help:"Make this player's music like the master's, both drives."`
+	Reindex reindexCmd `cmd:"" help:"Remove the player's database files, so that it rebuilds them."`
+	Rsync   rsyncCmd   `cmd:"" help:"Be rsync: the same options, output and exit codes."`
+	Version versionCmd `cmd:"" help:"Print the version."`
+
+	Worker workerCmd `cmd:"" hidden:"" help:"Serve one session as another user; started by serve."`
+}
+
+// streams are where a verb reads and writes.
+type streams struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+// Exit codes outside of transfers.
+const (
+	exitOK     = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+// run is the whole program: args[0] is the name it was called by.
+func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer) int {
+	tuneMemory()
+	name := filepath.Base(args[0])
+	words := args[1:]
+	if name == "rsync" {
+		return runRsync(ctx, words, &streams{in, out, errOut})
+	}
+	if len(words) > 0 && words[0] == "rsync" {
+		return runRsync(ctx, words[1:], &streams{in, out, errOut})
+	}
+	if name == "reindex" {
+		words = append([]string{"reindex"}, words...)
+	}
+	var c cli
+	exit := -1
+	parser, err := kong.New(&c,
+		kong.Name("empegsync"),
+		kong.Description("Keep music players in step with rsync. \"empegsync VERB --help\" tells more of each verb."),
+		kong.Writers(out, errOut),
+		kong.Exit(func(code int) { exit = code }),
+		kong.UsageOnError(),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 80}),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+		kong.Bind(&streams{in, out, errOut}),
+	)
+	if err != nil {
+		fmt.Fprintln(errOut, "empegsync:", err)
+		return exitFailed
+	}
+	k, err := parser.Parse(words)
+	if exit >= 0 { // --help
+		return exit
+	}
+	if err != nil {
+		fmt.Fprintf(errOut, "empegsync: %v\nTry \"empegsync --help\".\n", err)
+		return exitUsage
+	}
+	return report(k.Run(), errOut)
+}
+
+// coded is an error that brings its exit code.
+type coded struct {
+	error
+	code int
+}
+
+func (c *coded) Unwrap() error { return c.error }
+
+// report prints an error and returns the exit code.
+func report(err error, errOut io.Writer) int {
+	if err == nil {
+		return exitOK
+	}
+	code := exitFailed
+	var c *coded
+	if errors.As(err, &c) {
+		code = c.code
+	}
+	for l := range strings.SplitSeq(err.Error(), "\n") {
+		fmt.Fprintln(errOut, "empegsync:", l)
+	}
+	return code
+}
+
+// tuneMemory trades processor time for memory: boards have 12 to 64 MB, and
+// what a transfer allocates is mostly buffers that are used again.
+func tuneMemory() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(50)
+	}
+}
+
+// terminal reports whether w is a terminal, and its width.
+func terminal(w io.Writer) (is bool, width int) {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false, 0
+	}
+	if _, err := termios.GetTermios(f.Fd()); err != nil {
+		return false, 0
+	}
+	if ws, err := termios.GetWinSize(f.Fd()); err == nil {
+		width = int(ws.Col)
+	}
+	return true, width
+}
+
+// rootFlag is the --root of the verbs that work on a player.
+type rootFlag struct {
+	Root string `default:"/" placeholder:"DIR" type:"path" help:"The player's root directory; / on a player."`
+}
+
+func (r rootFlag) open() (*player.Player, *mounts.Guard, error) {
+	guard := mounts.NewGuard(mounts.Linux{}, nil)
+	p, err := player.Open(r.Root, guard)
+	return p, guard, err
+}
+
+// versionCmd prints the version.
+type versionCmd struct{}
+
+// Help implements kong's detailed help.
+func (versionCmd) Help() string {
+	return `It also tells which protocol versions it speaks and for what machine it is built.
+
+Example:
+  empegsync version`
+}
+
+// Run implements the verb.
+func (versionCmd) Run(s *streams) error {
+	_, err := fmt.Fprintln(s.out, versionText())
+	return err
+}

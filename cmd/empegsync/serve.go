@@ -1,0 +1,209 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/empegsync/empegsync/pkg/mounts"
+	"github.com/empegsync/empegsync/pkg/player"
+	"github.com/empegsync/empegsync/pkg/rsync/conf"
+	"github.com/empegsync/empegsync/pkg/rsync/daemon"
+)
+
+// serveCmd is the daemon.
+type serveCmd struct {
+	rootFlag
+	Config  string `placeholder:"FILE" type:"path" help:"The rsyncd.conf; else /etc/rsyncd.conf below the root, else the drives that are there, read only."`
+	Address string `placeholder:"HOST:PORT" help:"Listen here, whatever the file says. Port 0 lets the system choose."`
+	Check   bool   `help:"Only read the configuration and say what would be served."`
+}
+
+// Help implements kong's detailed help.
+func (serveCmd) Help() string {
+	return `Serves in the foreground until it is told to stop (SIGTERM or Ctrl-C). The log
+goes to the file's "log file", else to standard error.
+
+Examples:
+  empegsync serve
+  empegsync serve --config /etc/rsyncd.conf --address 0.0.0.0:8730`
+}
+
+// grace is how long running transfers may go on at the end.
+const grace = 10 * time.Second
+
+// Run implements the verb.
+func (c *serveCmd) Run(ctx context.Context, s *streams) (err error) {
+	cfg, origin, err := c.load()
+	if err != nil {
+		return err
+	}
+	if c.Check {
+		return c.describe(s, cfg, origin)
+	}
+	// Whatever directory we were started in: a drive must not stay busy.
+	if err := os.Chdir("/"); err != nil {
+		return err
+	}
+	logs := &logFile{name: cfg.Global.LogFile, spare: s.err}
+	ln, err := daemon.Listen(ctx, cfg.Global, c.Address)
+	if err != nil {
+		return err
+	}
+	remove, err := writePid(cfg.Global.PidFile, s.err)
+	if err != nil {
+		ln.Close()
+		return err
+	}
+	defer func() { err = errors.Join(err, remove()) }()
+	fmt.Fprintf(s.out, "listening on %s, %s\n", ln.Addr(), origin)
+	log := slog.New(daemon.NewLogHandler(logs))
+	log.Info("empegsync " + version + " starting, listening on " + ln.Addr().String())
+	srv := &daemon.Server{
+		Config: cfg, Log: log, Umask: umask(), Grace: grace, Motd: motd(cfg.Global.MotdFile, log),
+		Worker: func(ctx context.Context, conn *os.File, job daemon.Job) error {
+			return daemon.Spawn(ctx, conn, job, logs, "worker")
+		},
+	}
+	err = srv.Serve(ctx, ln)
+	log.Info("stopped")
+	return err
+}
+
+// load reads the configuration, or makes one of the drives.
+func (c *serveCmd) load() (*conf.Config, string, error) {
+	name := c.Config
+	if name == "" {
+		name = filepath.Join(c.Root, "etc/rsyncd.conf")
+	}
+	text, err := os.ReadFile(name)
+	if errors.Is(err, fs.ErrNotExist) && c.Config == "" {
+		cfg, err := c.drives()
+		return cfg, "serving the drives read only", err
+	}
+	if err != nil {
+		return nil, "", fmt.Errorf("read the configuration: %w", err)
+	}
+	cfg, err := conf.Parse(name, text, source{})
+	if err != nil {
+		return nil, "", err
+	}
+	cfg.Global = cfg.Global.Expanded(source{}.Env)
+	for i := range cfg.Modules {
+		cfg.Modules[i] = cfg.Modules[i].Expanded(source{}.Env)
+	}
+	return cfg, "serving the modules of " + name, nil
+}
+
+// drives makes a read-only module of each drive.
+func (c *serveCmd) drives() (*conf.Config, error) {
+	p, err := player.Open(c.Root, mounts.NewGuard(mounts.Linux{}, nil))
+	if err != nil {
+		return nil, err
+	}
+	drives, err := p.Drives()
+	if err != nil {
+		return nil, err
+	}
+	if len(drives) == 0 {
+		return nil, fmt.Errorf("there is nothing to serve: no %s, and no drive0 or drive1 with music below %s",
+			filepath.Join(c.Root, "etc/rsyncd.conf"), c.Root)
+	}
+	cfg := &conf.Config{}
+	for _, d := range drives {
+		cfg.Modules = append(cfg.Modules, conf.Module{
+			Name: d.Name, Path: d.Path, Comment: "music of " + d.Name, ReadOnly: true, List: true, MaxVerbosity: 1,
+			UID: fmt.Sprint(os.Geteuid()), GID: fmt.Sprint(os.Getegid()),
+		})
+	}
+	return cfg, nil
+}
+
+// describe says what would be served.
+func (c *serveCmd) describe(s *streams, cfg *conf.Config, origin string) error {
+	fmt.Fprintln(s.out, origin)
+	for _, m := range cfg.Modules {
+		how := "read only"
+		switch {
+		case !m.ReadOnly && m.WriteOnly:
+			how = "write only"
+		case !m.ReadOnly:
+			how = "read and write"
+		}
+		state := ""
+		if info, err := os.Stat(m.Path); err != nil || !info.IsDir() {
+			state = "  (not there now)"
+		}
+		fmt.Fprintf(s.out, "  %-15s %s, %s%s\n", m.Name, m.Path, how, state)
+	}
+	return nil
+}
+
+// source gives the configuration what it asks for.
+type source struct{}
+
+// Env implements conf.Source.
+func (source) Env(name string) (string, bool) { return os.LookupEnv(name) }
+
+// Read implements conf.Source.
+func (source) Read(path string) ([]byte, error) { return os.ReadFile(path) }
+
+// List implements conf.Source.
+func (source) List(path string) (names []string, dir bool, err error) {
+	info, err := os.Stat(path)
+	if err != nil || !info.IsDir() {
+		return nil, false, err
+	}
+	entries, err := os.ReadDir(path)
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names, true, err
+}
+
+// motd returns the message of the day's reader, nil if there is none.
+func motd(file string, log *slog.Logger) func() string {
+	if file == "" {
+		return nil
+	}
+	return func() string {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			log.Warn("motd file", "err", err)
+			return ""
+		}
+		t := strings.TrimRight(string(text[:min(len(text), 16*1024)]), "\n")
+		return t + "\n"
+	}
+}
+
+// inherited returns the connection that serve hands to a worker.
+func inherited() (net.Conn, error) {
+	f := os.NewFile(3, "connection")
+	defer f.Close()
+	conn, err := net.FileConn(f)
+	if err != nil {
+		return nil, fmt.Errorf("worker is started by serve, not by hand: %w", err)
+	}
+	return conn, nil
+}
+
+// workerCmd serves one session for serve.
+type workerCmd struct{}
+
+// Run implements the verb.
+func (workerCmd) Run(ctx context.Context, s *streams) error {
+	conn, err := inherited()
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	return daemon.Work(ctx, s.in, conn, slog.New(daemon.NewLogHandler(s.err)))
+}
