@@ -88,6 +88,9 @@ type Module struct {
 	// Filter, Include and Exclude are the daemon's own rules, each a list
 	// separated by white space, handed on verbatim. Priority in this order.
 	Filter, Include, Exclude string
+	// DontCompress are patterns of files that are sent as they are even if the
+	// client asks for compression, separated by white space.
+	DontCompress string
 	// RefuseOptions are the patterns of "refuse options", one an element.
 	RefuseOptions []string
 	// LogFile of this module's transfers; the global one unless overridden.

@@ -32,8 +32,7 @@ func moduleParams() []Param {
 			advice: "without passwords, protect the module by the network it is on and remove the line"},
 		{Name: "charset", holds: empty},
 		{Name: "comment", field: func(_ *Global, m *Module) any { return &m.Comment }},
-		{Name: "dont compress", Kind: KindList, holds: not("*"), // rsync looks at "*" only
-			advice: "remove the line: nothing is compressed"},
+		{Name: "dont compress", field: func(_ *Global, m *Module) any { return &m.DontCompress }},
 		{Name: "early exec", holds: empty},
 		{Name: "exclude", field: func(_ *Global, m *Module) any { return &m.Exclude }},
 		{Name: "exclude from", holds: empty, advice: "put its patterns into \"exclude\" or \"filter\""},
@@ -97,10 +96,6 @@ func unused(string) bool { return true }
 
 func only(harmless string) func(string) bool {
 	return func(value string) bool { return fold(value) == harmless }
-}
-
-func not(harmful string) func(string) bool {
-	return func(value string) bool { return value != harmful }
 }
 
 func isBool(harmless ...Tri) func(string) bool {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/empegsync/empegsync/pkg/rsync/compress"
 	"github.com/empegsync/empegsync/pkg/rsync/conf"
 	"github.com/empegsync/empegsync/pkg/rsync/options"
 )
@@ -25,6 +26,9 @@ func (s *Server) check() error {
 }
 
 func checkModule(m *conf.Module) error {
+	if err := new(compress.SkipRules).AddPatterns(m.DontCompress); err != nil {
+		return fmt.Errorf("dont compress: %w", err)
+	}
 	_, err := moduleRules(m)
 	return err
 }

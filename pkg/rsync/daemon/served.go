@@ -67,8 +67,10 @@ func (t *served) transfer(ctx context.Context, clientRules *filter.Rules) (trans
 	link := transfer.Link{
 		R: t.r, W: t.w, Caps: t.agreed.Caps, Seed: t.agreed.Seed, Server: true,
 		FileSum: t.agreed.FileSum, ListSum: t.agreed.ListSum,
-		Nameless:   t.module.NumericIDs == conf.Yes,
-		PeerFrames: t.agreed.PeerFrames, Abort: func() { t.conn.Close() },
+		Compression:  t.agreed.Compression,
+		Uncompressed: t.module.DontCompress,
+		Nameless:     t.module.NumericIDs == conf.Yes,
+		PeerFrames:   t.agreed.PeerFrames, Abort: func() { t.conn.Close() },
 	}
 	rules := moduleScope{daemon: t.daemonRules, client: clientRules.Scope("/", nil), side: filter.Receiver}
 	if t.opt.Sender {

@@ -304,7 +304,7 @@ func (c *session) agree(ctx context.Context, t *served, args []string) error {
 	t.agreed, err = proc.Setup{
 		Caps: c.caps, Server: true, Sender: opt.Sender, Choice: opt.ChecksumChoice, Lists: opt.Checksum,
 		Letters: opt.ClientInfo, Seed: seed(opt),
-	}.Run(c.r, c.w)
+	}.WithCompression(opt).Run(c.r, c.w)
 	if err != nil {
 		return err
 	}

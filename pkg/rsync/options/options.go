@@ -115,6 +115,7 @@ type Options struct {
 	Links      bool     // -l
 	Devices    bool     // --devices, also from -D
 	Specials   bool     // --specials, also from -D
+	HardLinks  bool     // -H
 	ListOnly   ListMode
 	Rules      []Rule // --exclude and its kin, in command-line order
 	MaxSize    Number // bytes
@@ -149,12 +150,19 @@ type Options struct {
 	BlockSize      int32
 	ChecksumChoice string // "" for negotiation; "name" or "transfer,preupdate"
 	ChecksumSeed   int32  // 0 for a random one
-	Protocol       int    // highest version to announce, 0 for the newest
-	Timeout        int    // seconds without data, 0 for none
-	Contimeout     int    // seconds for connecting, 0 for none
-	Fsync          bool
-	Partial        bool
-	Inplace        bool
+	// Compress counts -z; see Compression for what all of these come to.
+	Compress       int
+	CompressChoice string // "" or "auto" for negotiation, else a name
+	CompressLevel  Number
+	// SkipCompress is the value of --skip-compress, if SkipCompressSet.
+	SkipCompress    string
+	SkipCompressSet bool
+	Protocol        int // highest version to announce, 0 for the newest
+	Timeout         int // seconds without data, 0 for none
+	Contimeout      int // seconds for connecting, 0 for none
+	Fsync           bool
+	Partial         bool
+	Inplace         bool
 
 	// What is said.
 	Verbose       int // count of -v
@@ -168,9 +176,11 @@ type Options struct {
 	LogFormat string
 
 	// Where to.
-	Port    int    // 0 when not given
-	Address string // local address to bind or listen on
-	Family  Family
+	Shell     string // -e, "" for the usual one
+	RsyncPath string // the program to run behind the remote shell, "" for rsync
+	Port      int    // 0 when not given
+	Address   string // local address to bind or listen on
+	Family    Family
 
 	// Daemon mode.
 	Config   string // --config

@@ -132,10 +132,9 @@ func TestParseErrors(t *testing.T) {
 		{"--sender a b", Syntax, "--sender goes with --server, which an rsync uses to start another; leave it out"},
 		{"--cc=a,b,c a b", Unsupported, "unknown checksum name: a,b,c"},
 		{"--cc= a b", Unsupported, "unknown checksum name: "},
-		{"-z a b", Unsupported, "--compress (-z) is not supported yet; leave it out"},
-		{"--zl=3 a b", Unsupported, "--zl is not supported yet; leave it out"},
+		{"--zt=4 a b", Unsupported, "--zt is not supported yet; leave it out"},
+		{"--zc=a,b a b", Unsupported, "unknown compress name: a,b"},
 		{"-P a b", Unsupported, "-P cannot be used, since --partial, a part of it, is not supported yet; leave it out"},
-		{"-e ssh a b", Unsupported, "--rsh (-e) is not supported yet; leave it out"},
 		{"--no-super a b", Unsupported, "--no-super is not supported yet; leave it out"},
 		{"--server -r x", Syntax, `on remote machine: unexpected argument "x" before the "." that ends the options`},
 		{"--server -r", Syntax, `on remote machine: the argument list lacks the "." before the paths`},
@@ -290,7 +289,7 @@ func TestTable(t *testing.T) {
 			t.Errorf("help lacks %s", want)
 		}
 	}
-	if strings.Contains(Help(), "--compress") || strings.Contains(Help(), "-P ") {
+	if strings.Contains(Help(), "--compress-threads") || strings.Contains(Help(), "-P ") {
 		t.Error("the help offers what is not supported")
 	}
 }

@@ -83,6 +83,8 @@ func lines() []string {
 		"--list-only --delete", "-i --no-i -v", "--no-h --no-v", "-v --no-v",
 		"-aqn --numeric-ids --ignore-errors --force --size-only --existing --ignore-existing --stats --fsync --modify-window=2 --checksum-seed=7 -WIcOJ",
 		"--protocol=29 -a --delete", "--protocol=27 -rv -B 200k", "--protocol=30 -a", "--protocol=31 -r --delete-before",
+		"-z", "-zz", "-z --zl=3 --skip-compress=mp3", "--zc=lz4 --cc=md5 -B700 --zl=4 --max-size=5", "--old-compress", "--zc=zlibx", "-z --zc=none",
+		"--zc=auto", "--zl=5", "-z --no-z", "--zc=zlib --zl=-1", "--zc=zstd --protocol=29",
 	}
 }
 
@@ -140,7 +142,7 @@ func TestServerArgsToDaemon(t *testing.T) {
 	}
 	defer l.Close()
 	for version := 27; version <= 32; version++ {
-		for _, line := range []string{"-auv --delete", "--list-only", "-rii -B700 --cc=md5 --timeout=9", "-q"} {
+		for _, line := range []string{"-auv --delete", "--list-only", "-rii -B700 --cc=md5 --timeout=9", "-q", "-z", "-zz", "-z --zl=3 --skip-compress=mp3", "--zc=lz4 --cc=md5 -B700", "--old-compress", "--zc=zlibx", "-z --zc=none", "--zc=auto", "--zl=5"} {
 			args := append(fields(line), fmt.Sprint("--protocol=", version), fmt.Sprintf("rsync://%s/mod/x", l.Addr()), "dst")
 			sent := make(chan []string, 1)
 			go func() { sent <- daemonArgs(l, version) }()

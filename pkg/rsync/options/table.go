@@ -73,7 +73,7 @@ func keepRows() []row {
 			func(o *Options) *bool { return &o.OmitDirTimes }).from("2.6.4").no().letter(11, onlyPush),
 		flag("omit-link-times", "J", "do not keep the times of symlinks",
 			func(o *Options) *bool { return &o.OmitLinkTimes }).no().letter(12, onlyPush),
-		todo("hard-links", "H", "", "keep hard links").no(),
+		flag("hard-links", "H", "keep hard links", func(o *Options) *bool { return &o.HardLinks }).no().letter(21, anySide),
 		todo("executability", "E", "", "keep only whether a file can be executed").from("2.6.7"),
 		todo("chmod", "", "CHMOD", "change permissions on the way").from("2.6.7"),
 		todo("acls", "A", "", "keep access control lists").from("3.0.0").no(),
@@ -181,13 +181,18 @@ func howRows() []row {
 		todo("compare-dest", "", "DIR", "compare with files in DIR too"),
 		todo("copy-dest", "", "DIR", "... and copy from there").from("2.6.4"),
 		todo("link-dest", "", "DIR", "... and hard link to them").from("2.5.6"),
-		todo("compress", "z", "", "compress on the way").no(),
-		todo("old-compress", "", "", "compress with zlib"),
-		todo("new-compress", "", "", "compress with zlibx"),
-		todo("compress-choice", "", "STR", "choose the compression").alias("zc").from("3.2.0"),
-		todo("compress-level", "", "NUM", "choose the compression's level").alias("zl").from("2.6.7"),
+		count("compress", "z", "compress on the way", func(o *Options) *int { return &o.Compress }).no().
+			undo(noCompress).toServer(60, compressLetter),
+		value("old-compress", "", "", "compress with zlib", setCompressChoice("zlib")),
+		value("new-compress", "", "", "compress with zlibx", setCompressChoice("zlibx")),
+		value("compress-choice", "", "STR", "choose the compression: zstd, lz4, zlibx, zlib, none", compressChoice).
+			alias("zc").from("3.2.0").toServer(113, compressChoiceWord),
+		value("compress-level", "", "NUM", "choose the compression's level", number("compress-level", minInt32, maxInt32,
+			func(o *Options, n int32) { o.CompressLevel = Number{true, int64(n)} })).alias("zl").from("2.6.7").
+			toServer(103, compressLevelWord),
 		todo("compress-threads", "", "NUM", "choose the compression's threads").alias("zt").from("3.4.2"),
-		todo("skip-compress", "", "LIST", "do not compress files with these suffixes").from("3.0.0"),
+		value("skip-compress", "", "LIST", "spend no effort on files with these suffixes", setSkipCompress).from("3.0.0").
+			toServer(119, skipCompressWord),
 		todo("max-alloc", "", "SIZE", "limit memory").from("3.2.2"),
 		todo("mkpath", "", "", "create the destination's parent directories").from("3.2.3").noLong(),
 		todo("qsort", "", "", "sort in another way"),

@@ -123,6 +123,16 @@ func parseSize(arg string, high int64) (n int64, problem string) {
 	return n, ""
 }
 
+// remoteShell is -e: a command for a client; a server learns by it what the
+// client can do.
+func remoteShell(s *state, arg string) *Error {
+	if s.mode == server {
+		return clientInfo(s, arg)
+	}
+	s.Shell = arg
+	return nil
+}
+
 // clientInfo reads what a client says of itself behind -e: letters after a
 // dot or, of a pre-release, after its version. // compat.c:check_sub_protocol
 func clientInfo(s *state, arg string) *Error {

@@ -28,6 +28,7 @@ type Caps struct {
 	Goodbye          bool // the receiving side ends with a last "done"
 	GoodbyeEcho      bool // the sending side answers it and waits for another
 	SumLenOnWire     bool // a sum head carries the strong sum's length
+	RepeatLongBlocks bool // zlib's history gets the start of long blocks again
 	LongDevInode     bool // device and inode numbers are 64 bits wide
 	WideFlags        bool // entry flags may take a second byte
 	RdevSplit        bool // device numbers travel as major and minor
@@ -86,6 +87,7 @@ func (g gate) covers(version int) bool {
 func gates() []gate {
 	return []gate{
 		{"DefaultSum=MD4Busted", 21, 0, "checksum.c:145", func(c *Caps) { c.DefaultSum = SumMD4Busted }},
+		{"RepeatLongBlocks", 20, 30, "token.c:see_deflate_token", func(c *Caps) { c.RepeatLongBlocks = true }},
 		{"MuxBeforeSeed", 20, 22, "clientserver.c:rsync_module", func(c *Caps) { c.MuxBeforeSeed = true }},
 		{"MuxBeforeSeedAll", 22, 22, "clientserver.c:457", func(c *Caps) { c.MuxBeforeSeedAll = true }},
 		{"MuxFromServer", 23, 0, "main.c:1302", func(c *Caps) { c.MuxFromServer = true }},

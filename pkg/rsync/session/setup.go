@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/empegsync/empegsync/pkg/rsync/checksum"
+	"github.com/empegsync/empegsync/pkg/rsync/compress"
 	"github.com/empegsync/empegsync/pkg/rsync/filter"
 	"github.com/empegsync/empegsync/pkg/rsync/options"
 	"github.com/empegsync/empegsync/pkg/rsync/proto"
@@ -18,6 +19,12 @@ type Setup struct {
 	Sender bool   // this side sends files
 	Choice string // --checksum-choice, "" to negotiate
 	Lists  bool   // --checksum: the list needs a sum, too
+	// Compress asks for compression, with CompressChoice or, if that is "",
+	// with what is negotiated; CompressLevel is compress.LevelUnset if none
+	// was given.
+	Compress       bool
+	CompressChoice string
+	CompressLevel  int
 	// Server only: the letters that the client has shown, and the seed.
 	Letters string
 	Seed    int32
@@ -30,6 +37,7 @@ type Agreed struct {
 	Caps             proto.Caps
 	Seed             int32
 	FileSum, ListSum checksum.Algorithm
+	Compression      compress.Config
 	PeerFrames       bool // what the peer sends from here on is in frames
 }
 
@@ -123,21 +131,47 @@ func defaultSum(d proto.DefaultSum) checksum.Algorithm {
 	return checksum.MD5
 }
 
-// sums settles the strong sums: by --checksum-choice, by negotiation, or by
-// version (compat.c:negotiate_the_strings).
+// sums settles the strong sums and the compression: by choice, by negotiation,
+// or by version (compat.c:negotiate_the_strings). All lists go out before the
+// first comes in.
 func (s Setup) sums(r *wire.Reader, w *wire.Writer, a *Agreed) error {
+	autoSum := checksum.IsAuto(s.Choice) && a.Caps.Negotiates
+	autoZip := s.Compress && s.CompressChoice == "" && a.Caps.Negotiates
+	ourSums, ourZips := checksum.ClientList, compress.ClientList
+	if s.Server {
+		ourSums, ourZips = checksum.ServerList, compress.ServerList
+	}
+	var lists []byte
+	if autoSum {
+		lists = wire.AppendVString(lists, ourSums)
+	}
+	if autoZip {
+		lists = wire.AppendVString(lists, ourZips)
+	}
+	if len(lists) > 0 {
+		if err := sendText(w, string(lists)); err != nil {
+			return fmt.Errorf("send the lists of checksums and compressors: %w", err)
+		}
+	}
+	if err := s.chooseSums(r, a, autoSum, ourSums); err != nil {
+		return err
+	}
+	return s.chooseCompression(r, a, autoZip, ourZips)
+}
+
+func (s Setup) chooseSums(r *wire.Reader, a *Agreed, auto bool, ours string) error {
 	fallback := defaultSum(a.Caps.DefaultSum)
-	auto := checksum.IsAuto(s.Choice)
-	if auto && a.Caps.Negotiates {
-		sum, err := s.negotiate(r, w)
+	if auto {
+		client, server, err := s.lists(r, ours, checksum.MaxList, "list of checksums")
 		if err != nil {
 			return err
 		}
-		a.FileSum, a.ListSum = sum, sum
-		return nil
+		a.FileSum, err = checksum.Negotiate(client, server)
+		a.ListSum = a.FileSum
+		return proto.Fail(proto.ExitUnsupported, err)
 	}
 	a.FileSum, a.ListSum = fallback, fallback
-	if auto {
+	if checksum.IsAuto(s.Choice) {
 		return nil
 	}
 	c, err := checksum.ParseChoice(s.Choice, fallback)
@@ -151,23 +185,51 @@ func (s Setup) sums(r *wire.Reader, w *wire.Writer, a *Agreed) error {
 	return nil
 }
 
-func (s Setup) negotiate(r *wire.Reader, w *wire.Writer) (checksum.Algorithm, error) {
-	ours := checksum.ClientList
-	if s.Server {
-		ours = checksum.ServerList
+func (s Setup) chooseCompression(r *wire.Reader, a *Agreed, auto bool, ours string) error {
+	if !s.Compress {
+		return nil
 	}
-	if err := sendText(w, string(wire.AppendVString(nil, ours))); err != nil {
-		return checksum.None, fmt.Errorf("send the list of checksums: %w", err)
+	algorithm := compress.Fallback
+	switch {
+	case auto:
+		client, server, err := s.lists(r, ours, compress.MaxList, "list of compressors")
+		if err != nil {
+			return err
+		}
+		if algorithm, err = compress.Negotiate(client, server); err != nil {
+			return proto.Fail(proto.ExitUnsupported, err)
+		}
+	case s.CompressChoice != "":
+		var err error
+		if algorithm, err = compress.Parse(s.CompressChoice); err != nil {
+			return proto.Fail(proto.ExitUnsupported, err)
+		}
 	}
-	theirs := r.VString(checksum.MaxList, "list of checksums")
+	a.Compression.Algorithm, a.Compression.Level = algorithm.AtLevel(s.CompressLevel)
+	a.Compression.RepeatLongBlocks = a.Caps.RepeatLongBlocks
+	return nil
+}
+
+// lists reads the peer's list and returns both, the client's first.
+func (s Setup) lists(r *wire.Reader, ours string, limit int, what string) (client, server string, err error) {
+	theirs := r.VString(limit, what)
 	if r.Err() != nil {
-		return checksum.None, broken(proto.ExitStreamIO, fmt.Errorf("read the peer's list of checksums: %w", r.Err()))
+		return "", "", broken(proto.ExitStreamIO, fmt.Errorf("read the peer's %s: %w", what, r.Err()))
 	}
 	if s.Server {
-		ours, theirs = theirs, ours
+		return theirs, ours, nil
 	}
-	sum, err := checksum.Negotiate(ours, theirs) // the client's first
-	return sum, proto.Fail(proto.ExitUnsupported, err)
+	return ours, theirs, nil
+}
+
+// WithCompression is s with what the options ask for.
+func (s Setup) WithCompression(opt *options.Options) Setup {
+	s.Compress, s.CompressChoice = opt.Compression()
+	s.CompressLevel = compress.LevelUnset
+	if opt.CompressLevel.Set {
+		s.CompressLevel = int(opt.CompressLevel.Value)
+	}
+	return s
 }
 
 func (s Setup) seed(r *wire.Reader, w *wire.Writer, a *Agreed) error {

@@ -20,6 +20,7 @@ import (
 type fileReceiver struct {
 	*receiver
 	whole  hash.Hash
+	tokens *tokenReader
 	commit committer
 	block  []byte
 	sum    []byte
@@ -30,6 +31,10 @@ func (r *receiver) receiveFiles(ctx context.Context) (err error) {
 	f := &fileReceiver{receiver: r, whole: r.FileSum.NewFile(r.Seed)}
 	f.commit = committer{receiver: r}
 	defer f.commit.abort()
+	if f.tokens, err = f.newTokenReader(); err != nil {
+		return err
+	}
+	defer f.tokens.close()
 	for {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -158,11 +163,10 @@ func (f *fileReceiver) unverified(it item, e *filelist.Entry) error {
 // (receiver.c:receive_data).
 func (f *fileReceiver) data(e *filelist.Entry, head delta.Head, basis *rootfs.File, temp *rootfs.Temp) (bool, error) {
 	f.whole.Reset()
-	var tokens delta.PlainReader
 	out := &fileWriter{to: temp}
 	sound := true
 	for {
-		lit, block, done, err := tokens.Next(f.R, head.Count)
+		lit, block, done, err := f.tokens.Next(f.R, head.Count)
 		if err != nil {
 			return false, err
 		}
@@ -172,8 +176,10 @@ func (f *fileReceiver) data(e *filelist.Entry, head delta.Head, basis *rootfs.Fi
 		if lit == nil {
 			if lit, err = f.readBlock(basis, head, block); err != nil {
 				sound = false
+				f.tokens.seeNothing(head.Len(block))
 				continue
 			}
+			f.tokens.see(lit)
 			f.stats.Matched += int64(len(lit))
 		} else {
 			f.stats.Literal += int64(len(lit))
@@ -225,15 +231,17 @@ func (f *fileReceiver) readBlock(basis *rootfs.File, head delta.Head, block int3
 
 // discard reads a file's data and drops it (receiver.c:discard_receive_data).
 func (f *fileReceiver) discard(head delta.Head) error {
-	var tokens delta.PlainReader
 	for {
-		_, _, done, err := tokens.Next(f.R, head.Count)
+		lit, block, done, err := f.tokens.Next(f.R, head.Count)
 		if err != nil {
 			return err
 		}
 		if done {
 			_, err := f.checkSum()
 			return err
+		}
+		if lit == nil {
+			f.tokens.seeNothing(head.Len(block))
 		}
 	}
 }

@@ -26,6 +26,8 @@ type sender struct {
 	whole   hash.Hash
 	phase   int
 	scratch []byte
+	tokens  *tokenWriter
+	chunk   []byte // of a file that is sent whole and compressed
 }
 
 // Send lists the sources, answers the receiving side's requests, and ends the
@@ -43,6 +45,9 @@ func Send(ctx context.Context, l Link, opt *options.Options, sources []Source, r
 
 func (s *sender) run(ctx context.Context) error {
 	var err error
+	if s.tokens, err = s.newTokenWriter(); err != nil {
+		return err
+	}
 	if s.list, err = s.sendList(ctx, s.sources); err != nil {
 		return err
 	}
@@ -154,11 +159,15 @@ func (s *sender) sendFile(it item, e *filelist.Entry, sig *delta.Signature, lim 
 	s.whole.Reset()
 	var readErr error
 	src := &fileSource{f: f, left: info.Size, failed: &readErr}
-	if sig.Count == 0 {
+	s.tokens.begin(e)
+	switch {
+	case sig.Count == 0 && s.tokens.packed != nil:
+		err = s.sendPacked(e, src)
+	case sig.Count == 0:
 		err = s.sendWhole(e, src)
-	} else {
+	default:
 		var st delta.Stats
-		st, err = delta.Search(src, sig, s.sums, s.whole, delta.PlainWriter{W: s.W})
+		st, err = delta.Search(src, sig, s.sums, s.whole, s.tokens)
 		s.stats.Literal += st.Literal
 		s.stats.Matched += st.Matched
 	}
@@ -246,7 +255,7 @@ func (s *sender) sendWhole(e *filelist.Entry, src *fileSource) error {
 		sent += int64(want)
 		s.obs.Data(e, sent)
 	}
-	return delta.PlainWriter{W: s.W}.End()
+	return s.tokens.End()
 }
 
 // finish sends the statistics and says goodbye (main.c:handle_stats,

@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 
 	"github.com/empegsync/empegsync/pkg/rsync/checksum"
+	"github.com/empegsync/empegsync/pkg/rsync/compress"
 	"github.com/empegsync/empegsync/pkg/rsync/delta"
 	"github.com/empegsync/empegsync/pkg/rsync/filelist"
 	"github.com/empegsync/empegsync/pkg/rsync/options"
@@ -31,6 +32,11 @@ type Link struct {
 	Seed int32
 	// FileSum is the strong sum of transfers, ListSum that of --checksum.
 	FileSum, ListSum checksum.Algorithm
+	// Compression is how file data travels; None: as it is.
+	Compression compress.Config
+	// Uncompressed are patterns, separated by white space, of files that are
+	// sent as they are whatever Compression says.
+	Uncompressed string
 	// Server is set on the side that was started by the other.
 	Server bool
 	// Nameless is set where ids are not to be turned into names or back here,
