@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"path"
 	"strings"
 	"syscall"
@@ -28,6 +29,7 @@ type served struct {
 	daemonRules *filter.Scope // nil: none
 	opt         *options.Options
 	agreed      proc.Agreed
+	clock       net.Conn // conn with the idle timeout around it, or nil
 }
 
 // run does what the client asks for and logs how it went.
@@ -71,6 +73,7 @@ func (t *served) transfer(ctx context.Context, clientRules *filter.Rules) (trans
 		Uncompressed: t.module.DontCompress,
 		Nameless:     t.module.NumericIDs == conf.Yes,
 		PeerFrames:   t.agreed.PeerFrames, Abort: func() { t.conn.Close() },
+		Busy: func() { proc.Touch(t.clock) },
 	}
 	rules := moduleScope{daemon: t.daemonRules, client: clientRules.Scope("/", nil), side: filter.Receiver}
 	if t.opt.Sender {
@@ -173,6 +176,7 @@ func (t *served) setTimeout() error {
 	// What has been read ahead stays where it is: only what comes from now
 	// on passes the clock.
 	conn := proc.IdleTimeout(t.conn, time.Duration(idle)*time.Second)
+	t.clock = conn
 	t.r.Replace(conn)
 	t.w.Replace(conn)
 	if t.agreed.Caps.ExitMessages { // since the same version

@@ -25,6 +25,14 @@ func IdleTimeout(c net.Conn, d time.Duration) net.Conn {
 	return &idleConn{Conn: c, idle: d, zero: time.Now()}
 }
 
+// Touch counts as something that moved on a connection of IdleTimeout: this side
+// is at work, and the peer has no way to be heard meanwhile.
+func Touch(c net.Conn) {
+	if idle, ok := c.(*idleConn); ok {
+		idle.last.Store(int64(time.Since(idle.zero)))
+	}
+}
+
 func (c *idleConn) Read(p []byte) (int, error) {
 	return c.try(func() (int, error) { return c.Conn.Read(p) }, c.SetReadDeadline)
 }

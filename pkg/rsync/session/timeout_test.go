@@ -125,3 +125,21 @@ func TestIdlePassesErrors(t *testing.T) {
 		t.Errorf("write: %v", err)
 	}
 }
+
+// A side that works on its own is not stalled, though nothing moves.
+func TestTouchKeepsAlive(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, _ := pipe(t)
+		c := IdleTimeout(a.Conn, idle)
+		go func() {
+			for range 3 {
+				time.Sleep(idle - time.Second)
+				Touch(c)
+			}
+		}()
+		start := time.Now()
+		_, err := c.Read(make([]byte, 1))
+		timedOut(t, start, err, 3*(idle-time.Second)+idle)
+		Touch(a.Conn) // any other connection: nothing happens
+	})
+}

@@ -327,6 +327,9 @@ func (g *generator) flushNow() error {
 	case quiet > aliveAfter:
 		// io.c:maybe_send_keepalive; without frames there is nothing to say.
 		g.W.Message(proto.TagData, nil)
+		if g.Busy != nil {
+			g.Busy()
+		}
 	default:
 		return nil
 	}

@@ -44,6 +44,9 @@ type Link struct {
 	Nameless bool
 	// PeerFrames is set when what the peer sends comes in frames.
 	PeerFrames bool
+	// Busy, if not nil, is called now and then while this side works without
+	// anything to say, so that the peer's silence is not taken for a stall.
+	Busy func()
 	// Abort closes the streams, so that whoever waits on them returns. It may
 	// be called from any goroutine, more than once.
 	Abort func()
