@@ -24,6 +24,7 @@ type pullCmd struct {
 	Update     bool `default:"true" negatable:"" help:"Leave files alone that are newer here (the default)."`
 	Reindex    bool `default:"true" negatable:"" help:"Remove the player's database when music changes (the default)."`
 	Checksum   bool `short:"c" help:"Compare by checksum instead of size and time."`
+	Compress   int  `short:"z" type:"counter" help:"Compress on the way, for slow lines: music itself does not get smaller."`
 	AllowEmpty bool `help:"Empty a drive here if the master's is empty."`
 	NumericIDs bool `name:"numeric-ids" help:"Keep owners by number, not by name."`
 	Restart    bool `help:"Restart the player in the end where it can be done from here."`
@@ -90,6 +91,7 @@ func (p *pullCmd) refine(job *pull.Job) {
 	if p.Quiet {
 		o.Quiet = 1
 	}
+	o.Compress = p.Compress
 	o.Checksum, o.NumericIDs = p.Checksum, p.NumericIDs
 	o.Timeout, o.Contimeout, o.Protocol = p.Timeout, p.Timeout, p.Protocol
 	switch {

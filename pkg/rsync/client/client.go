@@ -2,9 +2,13 @@ package client
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"net"
+	"os"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/empegsync/empegsync/pkg/rsync/filter"
@@ -15,7 +19,7 @@ import (
 	"github.com/empegsync/empegsync/pkg/rsync/wire"
 )
 
-// Client copies to and from daemons.
+// Client copies to and from other machines.
 type Client struct {
 	Options *options.Options
 	Umask   uint32
@@ -26,12 +30,24 @@ type Client struct {
 	Say func(line string)
 	// Dial replaces the network, for tests and other transports.
 	Dial func(ctx context.Context, r Remote, opt *options.Options) (net.Conn, error)
+	// Shell says how remote shells are run.
+	Shell Shell
+	// Started, if not nil, is told the command line of a remote shell.
+	Started func(words []string)
+	// Agreed, if not nil, is told what both sides speak, before the list.
+	Agreed func(proto.Caps)
+	// ReadFile reads the files that the options name, such as that of
+	// --exclude-from; nil reads them from the disk.
+	ReadFile func(name string) ([]byte, error)
+
+	// start, if not nil, opens the connection to a server.
+	start func(ctx context.Context) (*conn, error)
 }
 
 // buffer sizes of a connection in bytes
 const (
-	readBuffer  = 64 * 1024
-	writeBuffer = 64 * 1024
+	readBuffer  = wire.ReadBuffer
+	writeBuffer = wire.WriteBuffer
 )
 
 // conn is an open session's connection.
@@ -40,34 +56,70 @@ type conn struct {
 	r     *wire.Reader
 	w     *wire.Writer
 	close func()
+	// process is what the connection leads to, nil for the network.
+	process *process
 }
 
+// dial connects to a daemon: through the network, a program, or a remote
+// shell.
 func (c *Client) dial(ctx context.Context, r Remote) (*conn, error) {
-	dial := c.Dial
-	if dial == nil {
-		dial = Dial
+	var (
+		nc  net.Conn
+		p   *process
+		err error
+	)
+	switch {
+	case c.Dial != nil:
+		nc, err = c.Dial(ctx, r, c.Options)
+	case c.Options.Shell != "":
+		p, err = c.Shell.dialDaemon(ctx, r, c.Options)
+	case c.Shell.Connect != "":
+		p, err = c.Shell.dialProgram(ctx, r)
+	default:
+		nc, err = Dial(ctx, r, c.Options)
 	}
-	nc, err := dial(ctx, r, c.Options)
 	if err != nil {
 		return nil, err
+	}
+	return c.connect(nc, p), nil
+}
+
+// connect puts buffers around a connection, or around a process's.
+func (c *Client) connect(nc net.Conn, p *process) *conn {
+	if p != nil {
+		nc = p
 	}
 	if c.Options.Timeout > 0 {
 		nc = session.IdleTimeout(nc, time.Duration(c.Options.Timeout)*time.Second)
 	}
 	var once sync.Once
 	return &conn{
-		Conn: nc, r: wire.NewReader(nc, readBuffer), w: wire.NewWriter(nc, writeBuffer),
+		Conn: nc, r: wire.NewReader(nc, readBuffer), w: wire.NewWriter(nc, writeBuffer), process: p,
 		close: func() { once.Do(func() { nc.Close() }) },
-	}, nil
+	}
+}
+
+// end closes the connection; behind a process it waits for that and says how
+// it ended.
+func (cn *conn) end(err error) error {
+	cn.close()
+	if cn.process == nil {
+		return err
+	}
+	return cn.process.ended(err)
+}
+
+// version is the highest one that may be announced.
+func (c *Client) version() int {
+	if c.Options.Protocol != 0 {
+		return c.Options.Protocol
+	}
+	return proto.MaxVersion
 }
 
 // greet goes through the text part of a session.
 func (c *Client) greet(cn *conn, r Remote) (proto.Caps, bool, error) {
-	ours := proto.MaxVersion
-	if c.Options.Protocol != 0 {
-		ours = c.Options.Protocol
-	}
-	version, err := session.GreetServer(cn.r, cn.w, ours)
+	version, err := session.GreetServer(cn.r, cn.w, c.version())
 	if err != nil {
 		return proto.Caps{}, false, fmt.Errorf("%s: %w", r.Address(), err)
 	}
@@ -90,86 +142,164 @@ func (c *Client) List(ctx context.Context, r Remote) error {
 	if err != nil {
 		return err
 	}
-	defer cn.close()
 	defer context.AfterFunc(ctx, cn.close)()
 	_, _, err = c.greet(cn, r)
+	return cn.end(err)
+}
+
+// Pull copies one or more places of one module, or of one machine behind a
+// remote shell, to dest.
+func (c *Client) Pull(ctx context.Context, from []Remote, dest transfer.Dest) (transfer.Stats, error) {
+	cn, link, scope, err := c.open(ctx, from, false)
+	if err != nil {
+		return transfer.Stats{}, err
+	}
+	st, err := transfer.Receive(ctx, link, c.Options, dest, c.Umask, transfer.ClientRules{Scope: scope}, c.Observer)
+	return st, cn.end(err)
+}
+
+// Push copies sources to a place on another machine.
+func (c *Client) Push(ctx context.Context, sources []transfer.Source, to Remote) (transfer.Stats, error) {
+	cn, link, scope, err := c.open(ctx, []Remote{to}, true)
+	if err != nil {
+		return transfer.Stats{}, err
+	}
+	st, err := transfer.Send(ctx, link, c.Options, sources, transfer.ClientRules{Scope: scope}, c.Observer)
+	return st, cn.end(cn.lastWords(err))
+}
+
+// lastWordsWait is how long a peer's last messages are waited for.
+const lastWordsWait = time.Second
+
+// lastWords reads what a peer that no longer listens has said before it went,
+// and returns that if it tells more than err does.
+func (cn *conn) lastWords(err error) error {
+	if !errors.Is(err, syscall.EPIPE) && !errors.Is(err, syscall.ECONNRESET) {
+		return err
+	}
+	if cn.SetReadDeadline(time.Now().Add(lastWordsWait)) != nil {
+		return err
+	}
+	for cn.r.Next(readBuffer) != nil {
+	}
+	var f *proto.Failure
+	if errors.As(cn.r.Err(), &f) {
+		return f
+	}
 	return err
 }
 
-// Pull copies one or more places of one module to dest.
-func (c *Client) Pull(ctx context.Context, from []Remote, dest transfer.Dest) (transfer.Stats, error) {
-	link, scope, err := c.open(ctx, from, false)
-	if err != nil {
-		return transfer.Stats{}, err
-	}
-	defer link.Abort()
-	return transfer.Receive(ctx, link, c.Options, dest, c.Umask, transfer.ClientRules{Scope: scope}, c.Observer)
-}
-
-// Push copies sources to a place of a module.
-func (c *Client) Push(ctx context.Context, sources []transfer.Source, to Remote) (transfer.Stats, error) {
-	link, scope, err := c.open(ctx, []Remote{to}, true)
-	if err != nil {
-		return transfer.Stats{}, err
-	}
-	defer link.Abort()
-	return transfer.Send(ctx, link, c.Options, sources, transfer.ClientRules{Scope: scope}, c.Observer)
-}
-
-// open dials and shakes hands, up to where the file list comes.
-func (c *Client) open(ctx context.Context, places []Remote, push bool) (l transfer.Link, scope *filter.Scope, err error) {
+// open connects and shakes hands, up to where the file list comes.
+func (c *Client) open(ctx context.Context, places []Remote, push bool) (cn *conn, l transfer.Link, scope *filter.Scope, err error) {
 	rules, err := c.rules()
 	if err != nil {
-		return l, nil, err
+		return nil, l, nil, err
 	}
-	r := places[0]
-	cn, err := c.dial(ctx, r)
+	switch {
+	case c.start != nil:
+		cn, err = c.start(ctx)
+	case places[0].Shell:
+		cn, err = c.startShell(ctx, places, push)
+	default:
+		cn, err = c.dial(ctx, places[0])
+	}
 	if err != nil {
-		return l, nil, err
+		return nil, l, nil, err
 	}
-	stop := context.AfterFunc(ctx, cn.close)
-	defer stop()
-	defer func() {
-		if err != nil {
-			cn.close()
-			if ctx.Err() != nil {
-				err = proto.Fail(proto.ExitSignal, context.Cause(ctx))
-			}
+	defer context.AfterFunc(ctx, cn.close)()
+	l, err = c.shake(cn, places, push, rules)
+	if err != nil {
+		if ctx.Err() != nil {
+			err = proto.Fail(proto.ExitSignal, context.Cause(ctx))
 		}
-	}()
-	caps, listed, err := c.greet(cn, r)
+		return nil, l, nil, cn.end(err)
+	}
+	return cn, l, rules.Scope("/", nil), nil
+}
+
+// shake goes through the handshake with a daemon or a server.
+func (c *Client) shake(cn *conn, places []Remote, push bool, rules *filter.Rules) (l transfer.Link, err error) {
+	r := places[0]
+	var caps proto.Caps
+	if r.Shell {
+		caps, err = c.greetShell(cn)
+	} else {
+		caps, err = c.enter(cn, places, push)
+	}
 	if err != nil {
-		return l, nil, err
-	}
-	if listed {
-		return l, nil, proto.Failf(proto.ExitStartClient, "%s: the daemon ended the session without serving the module", r)
-	}
-	if err := session.SendArgs(cn.w, caps, c.arguments(caps, places, push)); err != nil {
-		return l, nil, err
+		return l, err
 	}
 	setup := session.Setup{
 		Caps: caps, Sender: push, Choice: c.Options.ChecksumChoice, Lists: c.Options.Checksum,
 		Refused: proto.CompatIncRecurse,
 	}
-	a, err := setup.Run(cn.r, cn.w)
+	a, err := setup.WithCompression(c.Options).Run(cn.r, cn.w)
 	if err != nil {
-		return l, nil, fmt.Errorf("%s: %w", r, err)
+		return l, fmt.Errorf("%s: %w", r, err)
 	}
 	if err := c.sendRules(cn.w, a.Caps, rules, push); err != nil {
-		return l, nil, err
+		return l, err
+	}
+	if c.Agreed != nil {
+		c.Agreed(a.Caps)
 	}
 	return transfer.Link{
 		R: cn.r, W: cn.w, Caps: a.Caps, Seed: a.Seed, FileSum: a.FileSum, ListSum: a.ListSum,
-		PeerFrames: a.PeerFrames, Abort: cn.close,
-	}, rules.Scope("/", nil), nil
+		Compression: a.Compression,
+		PeerFrames:  a.PeerFrames, Abort: cn.close, Busy: func() { session.Touch(cn.Conn) },
+	}, nil
 }
 
-func (c *Client) arguments(caps proto.Caps, places []Remote, push bool) []string {
+// enter greets a daemon and asks for a module and what is to be done there.
+func (c *Client) enter(cn *conn, places []Remote, push bool) (proto.Caps, error) {
+	caps, listed, err := c.greet(cn, places[0])
+	if err != nil {
+		return caps, err
+	}
+	if listed {
+		return caps, proto.Failf(proto.ExitStartClient, "%s: the daemon ended the session without serving the module", places[0])
+	}
+	return caps, session.SendArgs(cn.w, caps, c.arguments(caps.CompatFlags, places, push))
+}
+
+// startShell starts the server over a remote shell.
+func (c *Client) startShell(ctx context.Context, places []Remote, push bool) (*conn, error) {
+	args := c.arguments(proto.ShowsLetters(c.version()), places, push)
+	words, err := c.Shell.command(places[0], c.Options, args)
+	if err != nil {
+		return nil, err
+	}
+	if c.Started != nil {
+		c.Started(words)
+	}
+	p, err := c.Shell.start(ctx, words)
+	if err != nil {
+		return nil, err
+	}
+	return c.connect(nil, p), nil
+}
+
+// greetShell exchanges versions with a server behind a remote shell.
+func (c *Client) greetShell(cn *conn) (proto.Caps, error) {
+	version, err := session.GreetShellServer(cn.r, cn.w, c.version(), func(t time.Time) { _ = cn.SetReadDeadline(t) })
+	if err != nil {
+		return proto.Caps{}, err
+	}
+	caps, err := proto.New(version)
+	return caps.OverShell(), err
+}
+
+func (c *Client) arguments(showLetters bool, places []Remote, push bool) []string {
 	letters := ""
-	if caps.CompatFlags {
+	if showLetters {
 		letters = proto.ClientLetters()
 	}
 	args := c.Options.ServerArgs(options.Peer{Push: push, Capabilities: letters})
+	if places[0].Shell {
+		for i := range args {
+			args[i] = shellOption(args[i])
+		}
+	}
 	args = append(args, ".")
 	for _, p := range places {
 		args = append(args, p.argument())
@@ -177,9 +307,37 @@ func (c *Client) arguments(caps proto.Caps, places []Remote, push bool) []string
 	return args
 }
 
+// maxRuleFile bounds a file of filter rules, in bytes.
+const maxRuleFile = 4 << 20
+
+func (c *Client) readFile(name string) ([]byte, error) {
+	if c.ReadFile != nil {
+		return c.ReadFile(name)
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxRuleFile+1))
+	if err == nil && len(text) > maxRuleFile {
+		err = fmt.Errorf("%q has more than %d bytes", name, maxRuleFile)
+	}
+	return text, err
+}
+
+// addFile adds the rules of a file.
+func (c *Client) addFile(name string, add func(name string, text []byte) error) error {
+	text, err := c.readFile(name)
+	if err != nil {
+		return proto.Failf(proto.ExitFileIO, "failed to open file of rules: %w", err)
+	}
+	return add(name, text)
+}
+
 // rules reads the filter options.
 func (c *Client) rules() (*filter.Rules, error) {
-	rules := filter.New(filter.Options{DeleteExcluded: c.Options.DeleteExcluded})
+	rules := filter.New(filter.Options{DeleteExcluded: c.Options.DeleteExcluded, ReadMerge: c.readFile})
 	for _, r := range c.Options.Rules {
 		var err error
 		switch r.Kind {
@@ -189,8 +347,10 @@ func (c *Client) rules() (*filter.Rules, error) {
 			err = rules.AddExclude(r.Text)
 		case options.RuleInclude:
 			err = rules.AddInclude(r.Text)
-		default:
-			err = fmt.Errorf("rules from the file %q are not supported yet; give them with --exclude and --include", r.Text)
+		case options.RuleExcludeFrom:
+			err = c.addFile(r.Text, rules.AddExcludeFile)
+		case options.RuleIncludeFrom:
+			err = c.addFile(r.Text, rules.AddIncludeFile)
 		}
 		if err != nil {
 			return nil, proto.Fail(proto.ExitSyntax, err)

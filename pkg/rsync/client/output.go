@@ -16,14 +16,23 @@ import (
 	"github.com/empegsync/empegsync/pkg/rsync/transfer"
 )
 
-// Printer is an observer that prints what rsync prints for -v and -i: a line
-// an item, a line a deletion, messages. It may be used from several goroutines.
+// Printer is an observer that prints what rsync prints for -v, -i and
+// --progress: a line an item, a line a deletion, messages. It may be used from
+// several goroutines.
 type Printer struct {
 	Out, Err io.Writer
 	Options  *options.Options
-	Sending  bool // this side sends: the direction in itemized lines
+	// Sending is set where this side sends to another machine: the direction
+	// in itemized lines.
+	Sending bool
+	// PeerTells is set where the other side reports files that are up to date
+	// itself, as a receiving server does.
+	PeerTells bool
+	// Created and Deletions count what was made and removed.
+	Created, Deletions Kinds
 
-	mu sync.Mutex
+	mu     sync.Mutex
+	before func() // called with mu held ahead of each line
 }
 
 // Listed implements transfer.Observer.
@@ -32,27 +41,52 @@ func (p *Printer) Listed(int, bool) {}
 // Data implements transfer.Observer.
 func (p *Printer) Data(*filelist.Entry, int64) {}
 
-// Item prints a line if -v or -i asks for one (log.c:maybe_log_item).
-func (p *Printer) Item(e *filelist.Entry, f proto.Item) {
+// names reports whether changed files are named.
+func (p *Printer) names() bool {
+	o := p.Options
+	return o.Quiet == 0 && (o.Verbose > 0 || o.Itemize > 0 || o.Progress)
+}
+
+// Item prints a line if -v or -i asks for one (log.c:maybe_log_item,
+// rsync.c:set_file_attrs).
+func (p *Printer) Item(e *filelist.Entry, f proto.Item) { p.item(e, f, "") }
+
+// Linked implements transfer.LinkObserver.
+func (p *Printer) Linked(e *filelist.Entry, f proto.Item, to string) {
+	p.item(e, f, " => "+Escape(to))
+}
+
+func (p *Printer) item(e *filelist.Entry, f proto.Item, link string) {
 	significant := f&proto.ItemSignificant != 0
 	o := p.Options
+	if f&proto.ItemNew != 0 {
+		p.mu.Lock()
+		p.Created.add(e.Mode)
+		p.mu.Unlock()
+	}
+	shown := f&proto.ItemTransfer != 0 || significant && (f&proto.ItemLocalChange != 0 || e.IsDir())
 	switch {
-	case o.Quiet > 0 || o.Verbose == 0 && o.Itemize == 0:
-		return
-	case !significant && o.Verbose < 2 && o.Itemize < 2:
-		return
+	case !p.names():
 	case o.Itemize > 0:
-		p.line(p.Out, Itemize(e, f, p.Sending, o.Times)+" "+Name(e))
+		if significant || o.Verbose > 1 || o.Itemize > 1 {
+			p.line(p.Out, Itemize(e, f, p.Sending, o.Times)+" "+Name(e)+link)
+		}
+	case shown:
+		p.line(p.Out, Name(e)+link)
+	case o.Verbose < 2 || e.IsDir() || p.PeerTells:
 	case significant:
-		p.line(p.Out, Name(e))
+		p.line(p.Out, Escape(e.Path()))
 	default:
-		p.line(p.Out, Name(e)+" is uptodate")
+		p.line(p.Out, Escape(e.Path())+" is uptodate")
 	}
 }
 
 // Deleted prints a deletion if -v or -i asks for it (log.c:log_delete).
 func (p *Printer) Deleted(path string, mode uint32) {
-	if p.Options.Quiet > 0 || p.Options.Verbose == 0 && p.Options.Itemize == 0 {
+	p.mu.Lock()
+	p.Deletions.add(mode)
+	p.mu.Unlock()
+	if !p.names() {
 		return
 	}
 	name := Escape(path)
@@ -86,6 +120,9 @@ func (p *Printer) Message(tag proto.Tag, text string) {
 func (p *Printer) line(w io.Writer, text string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.before != nil {
+		p.before()
+	}
 	fmt.Fprintln(w, text)
 }
 

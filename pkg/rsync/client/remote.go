@@ -18,41 +18,93 @@ import (
 // DefaultPort is the daemon's port (IANA: rsync).
 const DefaultPort = 873
 
-// Remote is a place on a daemon.
+// Remote is a place on another machine: below a module of a daemon, or what a
+// remote shell leads to.
 type Remote struct {
+	User   string // "" for the default
 	Host   string
 	Port   int    // 0: DefaultPort
 	Module string // "": the list of modules
-	Path   string // below the module, without a leading slash
+	Path   string // below the module, without a leading slash; with Shell as the user wrote it
+	Shell  bool   // HOST:PATH: no module, a remote shell starts the other side
 }
 
-// ParseRemote reads rsync://HOST[:PORT]/MODULE/PATH and HOST::MODULE/PATH.
-// ok is false if arg has neither form.
+// ParseRemote reads a place on a daemon: rsync://[USER@]HOST[:PORT]/MODULE/PATH
+// or [USER@]HOST::MODULE/PATH. ok is false if arg has neither form.
 func ParseRemote(arg string) (r Remote, ok bool, err error) {
+	if r, ok, err = ParsePlace(arg); ok && r.Shell {
+		return Remote{}, false, nil
+	}
+	return r, ok, err
+}
+
+// ParsePlace reads a place on another machine: what ParseRemote takes, or
+// [USER@]HOST:PATH for a remote shell. An IPv6 address stands in brackets. ok
+// is false for a path on this machine; a colon behind the first slash belongs
+// to a path (options.c:check_for_hostspec).
+func ParsePlace(arg string) (r Remote, ok bool, err error) {
 	if rest, found := cutScheme(arg); found {
-		hostport, p, _ := strings.Cut(rest, "/")
-		if r.Host, r.Port, err = splitHostPort(hostport); err != nil {
+		r, err = parseURL(rest)
+		if err != nil {
 			return r, true, fmt.Errorf("%q: %w", arg, err)
-		}
-		if p, err = url.PathUnescape(p); err != nil {
-			p = strings.TrimPrefix(rest, hostport+"/")
-		}
-		r.Module, r.Path, _ = strings.Cut(p, "/")
-		if strings.Contains(p, "/") && r.Path == "" {
-			r.Path = "/"
 		}
 		return r, true, r.check(arg)
 	}
-	host, p, found := strings.Cut(arg, "::")
-	if !found || strings.Contains(host, "/") {
+	host, p, found := cutHost(arg)
+	if !found {
 		return r, false, nil
 	}
-	r.Host = strings.Trim(host, "[]")
+	r.User, r.Host = cutUser(host)
+	r.Host = strings.Trim(r.Host, "[]")
+	if p, found = strings.CutPrefix(p, ":"); !found {
+		r.Shell, r.Path = true, p
+		return r, true, r.check(arg)
+	}
 	r.Module, r.Path, found = strings.Cut(p, "/")
 	if found && r.Path == "" {
 		r.Path = "/"
 	}
 	return r, true, r.check(arg)
+}
+
+// cutHost splits at the colon behind a host; there is none if a slash comes
+// first.
+func cutHost(arg string) (host, rest string, ok bool) {
+	start := 0
+	if at := strings.IndexByte(arg, '@'); at >= 0 {
+		start = at + 1
+	}
+	if strings.HasPrefix(arg[start:], "[") {
+		if end := strings.Index(arg[start:], "]:"); end >= 0 {
+			return arg[:start+end+1], arg[start+end+2:], !strings.Contains(arg[:start+end], "/")
+		}
+	}
+	host, rest, ok = strings.Cut(arg, ":")
+	return host, rest, ok && !strings.Contains(host, "/")
+}
+
+func cutUser(host string) (user, name string) {
+	if at := strings.LastIndexByte(host, '@'); at >= 0 {
+		return host[:at], host[at+1:]
+	}
+	return "", host
+}
+
+// parseURL reads what follows rsync://.
+func parseURL(rest string) (r Remote, err error) {
+	hostport, p, _ := strings.Cut(rest, "/")
+	r.User, hostport = cutUser(hostport)
+	if r.Host, r.Port, err = splitHostPort(hostport); err != nil {
+		return r, err
+	}
+	if plain, err := url.PathUnescape(p); err == nil {
+		p = plain
+	}
+	r.Module, r.Path, _ = strings.Cut(p, "/")
+	if strings.Contains(p, "/") && r.Path == "" {
+		r.Path = "/"
+	}
+	return r, nil
 }
 
 func cutScheme(arg string) (string, bool) {
@@ -65,10 +117,10 @@ func cutScheme(arg string) (string, bool) {
 
 func (r Remote) check(arg string) error {
 	switch {
-	case strings.Contains(r.Host, "@"):
-		return fmt.Errorf("%q: a user name in front of the host is not supported yet; leave it out", arg)
 	case r.Host == "":
 		return fmt.Errorf("%q names no host", arg)
+	case strings.HasPrefix(r.Host, "-"), strings.HasPrefix(r.User, "-"):
+		return fmt.Errorf("%q: a host or user that begins with a dash would be taken for an option of the remote shell", arg)
 	case strings.ContainsAny(r.Module+r.Path, "\n\x00"):
 		return fmt.Errorf("%q has a newline or NUL in it", arg)
 	}
@@ -102,6 +154,9 @@ func (r Remote) Address() string {
 }
 
 func (r Remote) String() string {
+	if r.Shell {
+		return r.account() + ":" + r.Path
+	}
 	s := "rsync://" + r.Host
 	if r.Port != 0 && r.Port != DefaultPort {
 		s = "rsync://" + r.Address()
@@ -113,8 +168,19 @@ func (r Remote) String() string {
 	return s
 }
 
-// argument is how the daemon is asked for this place.
+// account is USER@HOST, or HOST alone.
+func (r Remote) account() string {
+	if r.User == "" {
+		return r.Host
+	}
+	return r.User + "@" + r.Host
+}
+
+// argument is how the other side is asked for this place.
 func (r Remote) argument() string {
+	if r.Shell {
+		return shellPath(r.Path)
+	}
 	if r.Path == "" || r.Path == "/" {
 		return r.Module + "/"
 	}

@@ -129,8 +129,8 @@ func (g *generator) dir(index int32, e *filelist.Entry, p string, have rootfs.In
 		}
 		exists = false
 	}
-	if !exists {
-		return g.newDir(index, e, p)
+	if !exists || g.fresh && p == "." {
+		return g.newDir(index, e, p, !exists)
 	}
 	if g.needsRoom(e) {
 		e2 := *e
@@ -151,7 +151,9 @@ func (g *generator) needsRoom(e *filelist.Entry) bool {
 	return g.opt.Perms && e.Mode&0o300 != 0o300
 }
 
-func (g *generator) newDir(index int32, e *filelist.Entry, p string) error {
+// newDir makes a folder, unless that has been done to have a root, and tells of
+// it as new.
+func (g *generator) newDir(index int32, e *filelist.Entry, p string, missing bool) error {
 	g.tell(index, e, proto.ItemNew|proto.ItemLocalChange)
 	g.markDir(e)
 	if g.opt.DryRun {
@@ -160,8 +162,10 @@ func (g *generator) newDir(index int32, e *filelist.Entry, p string) error {
 	if err := g.beforeChange(); err != nil {
 		return err
 	}
-	if err := g.root.Mkdir(p, 0o700); err != nil {
-		return local("mkdir", p, err)
+	if missing {
+		if err := g.root.Mkdir(p, 0o700); err != nil {
+			return local("mkdir", p, err)
+		}
 	}
 	g.countCreated()
 	g.touch[index] = struct{}{}

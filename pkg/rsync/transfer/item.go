@@ -82,13 +82,9 @@ func (c *common) readFlags(it *item) error {
 
 // readDeleteStats reads counts of deletions by type (main.c:read_del_stats).
 func (c *common) readDeleteStats() {
-	var sum int64
-	for range 5 {
-		if n := c.R.VarInt(); n > 0 {
-			sum += int64(n)
-		}
+	for i := range c.peerDeleted {
+		c.peerDeleted[i] = int(max(c.R.VarInt(), 0))
 	}
-	c.peerDeleted = int(min(sum, 1<<30))
 }
 
 // writeDone writes a bare index and flushes.

@@ -43,6 +43,7 @@ type receiver struct {
 	dest   Dest
 	root   *rootfs.Root   // where entries' paths start
 	name   string         // of the only file, if it is called something else here
+	fresh  bool           // root was made for this run
 	void   bool           // a dry run into a folder that is not there
 	list   *filelist.List // read-only once it is sorted
 	owners *owners
@@ -162,7 +163,7 @@ func (r *receiver) resolve() error {
 	if err != nil {
 		return proto.Failf(proto.ExitFileIO, "make the destination folder %q: %w", p, reason(err))
 	}
-	r.root = sub
+	r.root, r.fresh = sub, true
 	return nil
 }
 

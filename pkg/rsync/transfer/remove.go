@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io/fs"
 	"slices"
-	"strings"
 	"syscall"
 
 	"github.com/empegsync/empegsync/pkg/rsync/filelist"
@@ -93,8 +92,20 @@ func (g *generator) extraneous(e *filelist.Entry, p string) ([]victim, error) {
 			doomed = append(doomed, v)
 		}
 	}
-	slices.SortFunc(doomed, func(a, b victim) int { return strings.Compare(b.path, a.path) })
+	g.sortVictims(doomed)
 	return doomed, nil
+}
+
+// sortVictims puts what is deleted into the reverse of a list's order.
+func (g *generator) sortVictims(doomed []victim) {
+	entry := func(v victim) *filelist.Entry {
+		e := &filelist.Entry{Mode: v.mode}
+		e.SetPath(v.path)
+		return e
+	}
+	slices.SortFunc(doomed, func(a, b victim) int {
+		return filelist.Compare(entry(b), entry(a), g.Caps.DirsSortLast)
+	})
 }
 
 func (g *generator) protected(p string, isDir, doomed bool) bool {
@@ -123,7 +134,7 @@ func (g *generator) mustSpare() bool {
 // remove deletes a file or a folder with all that is in it, and tells of each.
 func (g *generator) remove(v victim) error {
 	if v.mode&filelist.ModeType != filelist.ModeDir {
-		if !v.temp && !g.mayDelete(v.path, false) {
+		if !v.temp && !g.mayDelete(v.path, v.mode) {
 			return nil
 		}
 		if g.opt.DryRun {
@@ -138,7 +149,8 @@ func (g *generator) remove(v victim) error {
 		return nil
 	}
 	if g.opt.DryRun {
-		return g.showRemoval(v.path)
+		g.showRemoval(v)
+		return nil
 	}
 	if err := g.removeAllowed(v); err != nil {
 		return err
@@ -160,7 +172,11 @@ func (g *generator) removeTree(p string) (bool, error) {
 	spared := false
 	err := g.root.RemoveAll(context.Background(), p, rootfs.RemoveOptions{
 		Visit: func(q string, isDir bool) bool {
-			if g.protected(q, isDir, q != p) || !g.mayDelete(q, isDir) {
+			mode := uint32(filelist.ModeDir)
+			if !isDir {
+				mode = g.modeOf(q)
+			}
+			if g.protected(q, isDir, q != p) || !g.mayDelete(q, mode) {
 				spared = true
 				return false
 			}
@@ -178,31 +194,56 @@ func (g *generator) removeTree(p string) (bool, error) {
 	return true, nil
 }
 
-// showRemoval tells what deleting a folder would delete.
-func (g *generator) showRemoval(p string) error {
-	names, err := g.root.ReadDirInfo(p)
-	if err != nil {
-		return nil // the real run will say so
+// modeOf returns a file's mode, of a regular file if it cannot be had.
+func (g *generator) modeOf(p string) uint32 {
+	if info, err := g.root.Lstat(p); err == nil {
+		return info.Mode
 	}
-	slices.SortFunc(names, func(a, b rootfs.NamedInfo) int { return strings.Compare(b.Name, a.Name) })
-	for _, n := range names {
-		q := p + "/" + n.Name
+	return filelist.ModeFile
+}
+
+// showRemoval tells what deleting a folder would delete.
+func (g *generator) showRemoval(v victim) {
+	infos, err := g.root.ReadDirInfo(v.path)
+	if err != nil {
+		return // the real run will say so
+	}
+	inside := make([]victim, 0, len(infos))
+	for _, in := range infos {
+		inside = append(inside, victim{path: v.path + "/" + in.Name, mode: in.Mode})
+	}
+	g.sortVictims(inside)
+	for _, in := range inside {
+		isDir := in.mode&filelist.ModeType == filelist.ModeDir
 		switch {
-		case g.protected(q, n.IsDir(), true):
-		case n.IsDir():
-			if err := g.showRemoval(q); err != nil {
-				return err
-			}
+		case g.protected(in.path, isDir, true):
+		case isDir:
+			g.showRemoval(in)
 		default:
-			g.mayDelete(q, false)
+			g.mayDelete(in.path, in.mode)
 		}
 	}
-	g.mayDelete(p, true)
-	return nil
+	g.mayDelete(v.path, v.mode)
+}
+
+// kind is the place of a type in counts of deletions (main.c:write_del_stats).
+func kind(mode uint32) int {
+	e := filelist.Entry{Mode: mode}
+	switch {
+	case e.IsDir():
+		return 1
+	case e.IsLink():
+		return 2
+	case e.IsDevice():
+		return 3
+	case e.IsSpecial():
+		return 4
+	}
+	return 0
 }
 
 // mayDelete counts a deletion and tells of it; false if there were too many.
-func (g *generator) mayDelete(p string, isDir bool) bool {
+func (g *generator) mayDelete(p string, mode uint32) bool {
 	if g.opt.MaxDelete.Set && int64(g.stats.Deleted) >= max(g.opt.MaxDelete.Value, 0) {
 		if g.ioError.Load()&proto.IOErrDelLimit == 0 {
 			g.setIOError(proto.IOErrDelLimit)
@@ -211,10 +252,8 @@ func (g *generator) mayDelete(p string, isDir bool) bool {
 		return false
 	}
 	g.stats.Deleted++
-	mode := uint32(filelist.ModeFile)
-	if isDir {
-		mode = filelist.ModeDir
-	}
+	g.stats.DeletedKinds[kind(mode)]++
+	isDir := kind(mode) == 1
 	switch {
 	case !g.Server:
 		g.obs.Deleted(p, mode)

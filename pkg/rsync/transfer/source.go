@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/empegsync/empegsync/pkg/rsync/filelist"
-	"github.com/empegsync/empegsync/pkg/rsync/options"
 	"github.com/empegsync/empegsync/pkg/rsync/proto"
 	"github.com/empegsync/empegsync/pkg/rsync/rootfs"
 )
@@ -177,25 +176,8 @@ func (w *walker) child(root *rootfs.Root, dir string, in rootfs.NamedInfo) error
 	return w.dir(root, p)
 }
 
-// wanted reports whether a file of this type is sent under these options.
-func wanted(opt *options.Options, in rootfs.Info) bool {
-	switch {
-	case in.IsSymlink():
-		return opt.Links
-	case in.IsDevice():
-		return opt.Devices
-	case in.IsSpecial():
-		return opt.Specials
-	}
-	return true
-}
-
 // add puts an entry on the list and on the wire.
 func (w *walker) add(root *rootfs.Root, p string, in rootfs.Info, mark filelist.Mark) error {
-	if !wanted(w.opt, in) {
-		w.report(proto.TagInfo, "skipping non-regular file %q", p)
-		return nil
-	}
 	if len(p) >= proto.MaxPath {
 		w.failFile("name of %d bytes is too long: %q...", len(p), p[:40])
 		return nil
@@ -236,7 +218,7 @@ func (w *walker) add(root *rootfs.Root, p string, in rootfs.Info, mark filelist.
 // complete adds what some kinds of entries have; false leaves the file out.
 func (w *walker) complete(root *rootfs.Root, p string, in rootfs.Info, e *filelist.Entry) bool {
 	switch {
-	case in.IsSymlink():
+	case in.IsSymlink() && w.opt.Links:
 		target, err := root.Readlink(p)
 		if err != nil {
 			w.failFile("readlink %q failed: %v", p, reason(err))

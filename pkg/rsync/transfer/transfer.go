@@ -83,13 +83,14 @@ type LinkObserver interface {
 
 // Stats is what a transfer has counted, on whichever side it was counted.
 type Stats struct {
-	Files, Dirs, Links, Devices, Specials int   // list entries
-	Created, Deleted, Transferred         int   // items
-	Newer                                 int   // left alone for --update: newer here
-	TotalSize, TransferredSize            int64 // bytes of regular files
-	Literal, Matched                      int64 // bytes of file data
-	Read, Written                         int64 // bytes on the wire
-	ListSize                              int64 // bytes of the file list
+	Files, Dirs, Links, Devices, Specials int    // list entries
+	DeletedKinds                          [5]int // files, folders, links, devices, specials
+	Created, Deleted, Transferred         int    // items
+	Newer                                 int    // left alone for --update: newer here
+	TotalSize, TransferredSize            int64  // bytes of regular files
+	Literal, Matched                      int64  // bytes of file data
+	Read, Written                         int64  // bytes on the wire
+	ListSize                              int64  // bytes of the file list
 }
 
 // common is what the sending and the receiving side share.
@@ -108,7 +109,7 @@ type common struct {
 
 	wake        func() // has the owner of W send messages soon; may be nil
 	sending     bool
-	peerDeleted int // deletions that the peer has told of
+	peerDeleted [5]int // deletions that the peer has told of
 }
 
 func newCommon(l Link, opt *options.Options, rules Rules, obs Observer) *common {
@@ -142,7 +143,10 @@ func (c *common) whole(ctx context.Context, run func(context.Context) error) (St
 		err = proto.Fail(proto.ExitSignal, context.Cause(ctx))
 	}
 	c.stats.Read, c.stats.Written = c.R.Total(), c.W.Total()
-	c.stats.Deleted += c.peerDeleted
+	for i, n := range c.peerDeleted {
+		c.stats.Deleted += n
+		c.stats.DeletedKinds[i] += n
+	}
 	if err == nil {
 		err = c.result()
 	}
@@ -157,11 +161,13 @@ func (c *common) report(tag proto.Tag, format string, args ...any) {
 		c.xferErr.Store(true)
 	}
 	if c.Server {
-		c.W.Message(tag, []byte(text+"\n"))
-		if c.wake != nil {
-			c.wake()
+		if c.W.Message(tag, []byte(text+"\n")) {
+			if c.wake != nil {
+				c.wake()
+			}
+			return
 		}
-		return
+		// Without frames only our own side can be told.
 	}
 	c.obs.Message(tag, text)
 }

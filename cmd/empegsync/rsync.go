@@ -1,0 +1,227 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/empegsync/empegsync/pkg/rsync/client"
+	"github.com/empegsync/empegsync/pkg/rsync/filelist"
+	"github.com/empegsync/empegsync/pkg/rsync/options"
+	"github.com/empegsync/empegsync/pkg/rsync/proto"
+	farend "github.com/empegsync/empegsync/pkg/rsync/server"
+	"github.com/empegsync/empegsync/pkg/rsync/transfer"
+)
+
+// rsyncCmd shows the verb in the help; run hands its words to runRsync before
+// they are looked at here, for they are rsync's.
+type rsyncCmd struct {
+	Words []string `arg:"" optional:"" passthrough:"" help:"As for rsync: options, sources, destination."`
+}
+
+// Run implements the verb.
+func (c *rsyncCmd) Run(ctx context.Context, s *streams) error {
+	if code := runRsync(ctx, c.Words, s); code != exitOK {
+		return &coded{fmt.Errorf("rsync ended with code %d", code), code}
+	}
+	return nil
+}
+
+// rsyncRun is one run under rsync's name.
+type rsyncRun struct {
+	*streams
+	opt    *options.Options
+	report *client.Report
+	client *client.Client
+	caps   proto.Caps
+}
+
+// runRsync is rsync: the same command lines, lines of output and exit codes.
+func runRsync(ctx context.Context, words []string, s *streams) int {
+	opt, err := options.Parse(words)
+	switch {
+	case err != nil:
+		return rsyncError(s.err, "rsync: "+err.Error(), exitOf(err), "client")
+	case opt.Daemon && opt.Server:
+		return daemonStdio(ctx, opt, s)
+	case opt.Daemon:
+		return runDaemon(ctx, opt, s)
+	case opt.Server:
+		return serveStdio(ctx, opt, s)
+	case opt.Help:
+		fmt.Fprint(s.out, rsyncHelp())
+		return exitOK
+	case opt.Version:
+		fmt.Fprintln(s.out, versionText())
+		return exitOK
+	case len(opt.Args) == 0:
+		fmt.Fprint(s.err, rsyncHelp())
+		return rsyncError(s.err, "", proto.ExitSyntax, "client")
+	}
+	r := &rsyncRun{streams: s, opt: opt}
+	summary, err := r.run(ctx)
+	if summary != nil {
+		fmt.Fprint(s.out, summary)
+	}
+	return r.ended(err)
+}
+
+// rsyncHelp is the text of --help.
+func rsyncHelp() string {
+	return `Usage: rsync [OPTION]... SRC [SRC]... DEST
+  or   rsync [OPTION]... SRC [SRC]... [USER@]HOST:DEST
+  or   rsync [OPTION]... SRC [SRC]... HOST::DEST
+  or   rsync [OPTION]... SRC [SRC]... rsync://HOST[:PORT]/DEST
+  or   rsync [OPTION]... [USER@]HOST:SRC [DEST]
+  or   rsync [OPTION]... HOST::SRC [DEST]
+  or   rsync [OPTION]... rsync://HOST[:PORT]/SRC [DEST]
+One colon goes through a remote shell, two to a daemon. Without DEST the
+sources are listed. An option of rsync that is not named here is refused.
+
+` + options.Help()
+}
+
+// exitOf returns the exit code of an error of any part.
+func exitOf(err error) proto.Exit {
+	var oe *options.Error
+	if errors.As(err, &oe) {
+		return proto.Exit(oe.ExitCode())
+	}
+	return proto.ExitCode(err)
+}
+
+// rsyncError prints the lines with which rsync ends after an error, and
+// returns the exit code.
+func rsyncError(w io.Writer, text string, code proto.Exit, who string) int {
+	if text != "" {
+		fmt.Fprintln(w, client.Escape(text))
+	}
+	kind := "error"
+	if code == proto.ExitVanished {
+		kind = "warning"
+	}
+	fmt.Fprintf(w, "rsync %s: %s (code %d) [%s=%s]\n", kind, client.ErrorName(code), int(code), who, version)
+	return int(code)
+}
+
+// ended prints how the run went wrong, if it did.
+func (r *rsyncRun) ended(err error) int {
+	if err == nil {
+		return exitOK
+	}
+	var bare proto.Exit
+	text := ""
+	stopped := errors.Is(err, context.Canceled)
+	if !errors.As(err, &bare) && !stopped { // a bare code has been explained before
+		text = "rsync: " + err.Error()
+	}
+	lines := strings.Split(text, "\n")
+	for _, l := range lines[:len(lines)-1] {
+		fmt.Fprintln(r.err, client.Escape(l))
+	}
+	who := "Receiver"
+	if r.report != nil && r.report.Building {
+		who = "sender"
+	}
+	return rsyncError(r.err, lines[len(lines)-1], proto.ExitCode(err), who)
+}
+
+// run sorts out who has what, and does it.
+func (r *rsyncRun) run(ctx context.Context) (fmt.Stringer, error) {
+	route, err := client.ParseRoute(r.opt.Args)
+	if err != nil {
+		return nil, err
+	}
+	list := r.opt.ListOnly != options.ListNo
+	if list && route.To != nil {
+		return nil, proto.Failf(proto.ExitUnsupported, "--list-only with a destination on another machine is not supported yet: leave out the destination")
+	}
+	r.prepare(route)
+	if modules := len(route.From) == 1 && !route.From[0].Shell && route.From[0].Module == ""; modules {
+		return nil, r.client.List(ctx, route.From[0])
+	}
+	start := time.Now()
+	var st transfer.Stats
+	switch {
+	case list:
+		st, err = r.list(ctx, route)
+	case len(route.From) > 0:
+		st, err = r.pull(ctx, route)
+	case route.To != nil:
+		sources, done := farend.OpenSources(route.Sources)
+		st, err = r.client.Push(ctx, sources, *route.To)
+		done()
+	default:
+		st, err = r.client.Copy(ctx, route.Sources, route.Dest)
+	}
+	sum := client.Summary{
+		Options: r.opt, Caps: r.caps, Stats: st, Created: r.report.Created, Deleted: r.report.Deletions,
+		Listing: r.report.End(), Elapsed: time.Since(start),
+	}
+	if !r.report.Building && !r.caps.StatsTimes {
+		sum.Listing = 0
+	}
+	if err != nil && !client.Partial(err) {
+		return nil, err
+	}
+	return sum, err
+}
+
+// prepare makes the client and its report for a route.
+func (r *rsyncRun) prepare(route client.Route) {
+	pull := len(route.From) > 0
+	r.report = &client.Report{
+		Printer: client.Printer{
+			Out: r.out, Err: r.streams.err, Options: r.opt, Sending: route.To != nil, PeerTells: route.To != nil,
+		},
+		Heading: "building file list", Building: !pull,
+	}
+	if pull {
+		r.report.Heading = "receiving file list"
+	}
+	r.client = &client.Client{
+		Options: r.opt, Umask: umask(), Observer: r.report,
+		Say: func(line string) { fmt.Fprintln(r.out, line) },
+		Shell: client.Shell{
+			Default: os.Getenv("RSYNC_RSH"), Connect: os.Getenv("RSYNC_CONNECT_PROG"), Stderr: r.streams.err,
+		},
+		Started: func(words []string) {
+			if r.opt.Verbose > 1 && r.opt.Quiet == 0 {
+				fmt.Fprintf(r.out, "opening connection using: %s  (%d args)\n", strings.Join(words, " "), len(words))
+			}
+		},
+		Agreed: func(caps proto.Caps) { r.caps = caps; r.report.Begin() },
+	}
+}
+
+func (r *rsyncRun) pull(ctx context.Context, route client.Route) (transfer.Stats, error) {
+	dest, err := farend.OpenDest(route.Dest, func(dir string) {
+		if r.opt.Quiet == 0 && (r.opt.Verbose > 0 || r.opt.Itemize > 0 || r.opt.Progress) {
+			fmt.Fprintln(r.report.Lines(), "created directory "+client.Escape(dir))
+		}
+	})
+	if err != nil {
+		return transfer.Stats{}, err
+	}
+	defer dest.Root.Close()
+	if r.opt.Verbose > 1 && r.opt.Quiet == 0 {
+		farend.AfterAccept(&dest, func() { fmt.Fprintln(r.report.Lines(), farend.DeltaLine(r.opt)) })
+	}
+	return r.client.Pull(ctx, route.From, dest)
+}
+
+func (r *rsyncRun) list(ctx context.Context, route client.Route) (transfer.Stats, error) {
+	show := func(e *filelist.Entry) {
+		if r.opt.Quiet == 0 {
+			fmt.Fprintln(r.out, client.ListLine(e, r.opt.HumanReadable, r.opt.Links, time.Local))
+		}
+	}
+	if len(route.From) > 0 {
+		return r.client.ListFiles(ctx, route.From, show)
+	}
+	return r.client.ListLocal(ctx, route.Sources, show)
+}

@@ -1,0 +1,224 @@
+package client
+
+import (
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/empegsync/empegsync/pkg/rsync/filelist"
+	"github.com/empegsync/empegsync/pkg/rsync/proto"
+)
+
+// Report is a [Printer] that also prints what frames a run of rsync: how the
+// list comes along, and with --progress how each file does. It ends with a
+// [Summary].
+type Report struct {
+	Printer
+	// Heading says what happens to the list: "building file list" where this
+	// side makes it, "receiving file list" where it comes from elsewhere.
+	Heading string
+	// Building is set where this side makes the list.
+	Building bool
+	Now      func() time.Time // nil for the time of day
+
+	started  time.Time
+	listing  time.Duration
+	heading  bool // the line of the heading is open
+	last     filelist.Entry
+	moving   bool // progress of last is being shown
+	began    time.Time
+	shown    time.Time
+	done     int64
+	transfer int // files so far
+	left     int // entries behind last
+	total    int
+}
+
+func (r *Report) now() time.Time {
+	if r.Now != nil {
+		return r.Now()
+	}
+	return time.Now()
+}
+
+// headed reports whether the list's making is shown (flist.c:show_filelist_progress).
+func (r *Report) headed() bool {
+	o := r.Options
+	return o.Quiet == 0 && (o.Verbose > 0 || o.Progress) && o.TransferDirs()
+}
+
+// Begin prints the heading, once there is a connection (flist.c:start_filelist_progress).
+func (r *Report) Begin() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.before = r.finish
+	r.started = r.now()
+	if !r.headed() {
+		return
+	}
+	r.heading = true
+	fmt.Fprint(r.Out, r.Heading+" ... ")
+	if r.Options.Progress && r.Building {
+		fmt.Fprint(r.Out, "\n 0 files...\r")
+	}
+}
+
+// Listed implements transfer.Observer (flist.c:finish_filelist_progress).
+func (r *Report) Listed(n int, done bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !done {
+		if r.heading && r.Options.Progress {
+			fmt.Fprintf(r.Out, " %d files...\r", n)
+		}
+		return
+	}
+	r.listing, r.total = r.now().Sub(r.started), n
+	if !r.heading {
+		return
+	}
+	r.heading = false
+	switch {
+	case !r.Options.Progress:
+		fmt.Fprintln(r.Out, "done")
+	case n == 1:
+		fmt.Fprintln(r.Out, "1 file to consider")
+	default:
+		fmt.Fprintf(r.Out, "%d files to consider\n", n)
+	}
+}
+
+// Position implements transfer.Positioner.
+func (r *Report) Position(index, total int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.finish()
+	r.left, r.total = total-index-1, total
+}
+
+// Item implements transfer.Observer.
+func (r *Report) Item(e *filelist.Entry, f proto.Item) {
+	r.Printer.Item(e, f)
+	if f&proto.ItemTransfer == 0 || !r.Options.Progress || r.Options.Quiet > 0 || r.Options.DryRun {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.transfer++
+	r.last, r.moving, r.done = *e, true, 0
+	r.began, r.shown = r.now(), time.Time{}
+	if !r.Building && e.Size > 0 {
+		r.progress(0)
+	}
+}
+
+// Data implements transfer.Observer.
+func (r *Report) Data(_ *filelist.Entry, done int64) {
+	if !r.Options.Progress {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.moving {
+		r.progress(done)
+	}
+}
+
+// progressEvery is how often a file's progress is shown (progress.c:show_progress).
+const progressEvery = time.Second
+
+// progress shows how far a file has come.
+func (r *Report) progress(done int64) {
+	r.done = done
+	now := r.now()
+	if !r.shown.IsZero() && now.Sub(r.shown) < progressEvery {
+		return
+	}
+	rate, remain := 0.0, "   0:00:00"
+	if !r.shown.IsZero() {
+		rate = speed(done, now.Sub(r.began))
+		remain = "  ??:??:??"
+		if rate > 0 {
+			remain = clock(time.Duration(float64(r.last.Size-done) / 1024 / rate * float64(time.Second)))
+		}
+	}
+	r.shown = now
+	fmt.Fprint(r.Out, r.progressLine(done, rate, remain), "  ")
+}
+
+func (r *Report) progressLine(done int64, rate float64, remain string) string {
+	percent := 100
+	if r.last.Size > 0 && done < r.last.Size {
+		percent = int(float64(done) * 100 / float64(r.last.Size))
+	}
+	unit := "kB/s"
+	switch {
+	case rate > 1024*1024:
+		rate, unit = rate/1024/1024, "GB/s"
+	case rate > 1024:
+		rate, unit = rate/1024, "MB/s"
+	}
+	if r.last.Size > 0 && done == 0 {
+		percent = 0
+	}
+	return fmt.Sprintf("\r%15s %3d%% %7.2f%s %s", Number(done, r.Options.HumanReadable), percent, rate, unit, remain)
+}
+
+// speed gives kilobytes of 1024 a second.
+func speed(done int64, d time.Duration) float64 {
+	ms := max(d.Milliseconds(), 1)
+	return float64(done) * 1000 / float64(ms) / 1024
+}
+
+// clock writes hours, minutes and seconds.
+func clock(d time.Duration) string {
+	const longest = 9999 * time.Hour
+	if d < 0 || d > longest {
+		return "  ??:??:??"
+	}
+	s := int64(d.Seconds())
+	return fmt.Sprintf("%4d:%02d:%02d", s/3600, s/60%60, s%60)
+}
+
+// finish shows the last line of a file whose data have all come. What may
+// stand between two files calls it with the lock held.
+func (r *Report) finish() {
+	if !r.moving {
+		return
+	}
+	r.moving = false
+	now := r.now()
+	if r.shown.IsZero() && r.last.Size > 0 {
+		// What was found at the other side was not reported as data.
+		r.shown = now
+		fmt.Fprint(r.Out, r.progressLine(r.last.Size, speed(r.last.Size, now.Sub(r.began)), "   0:00:00"), "  ")
+	}
+	line := r.progressLine(r.last.Size, speed(r.last.Size, now.Sub(r.began)), clock(now.Sub(r.began)))
+	fmt.Fprintf(r.Out, "%s (xfr#%d, to-chk=%d/%d)\n", line, r.transfer, r.left, r.total)
+}
+
+// End closes what stands open on the last line and returns how long the list
+// took.
+func (r *Report) End() time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.finish()
+	if r.heading {
+		r.heading = false
+		fmt.Fprintln(r.Out)
+	}
+	return r.listing
+}
+
+// writer is where lines of other parts go: they push an open one down.
+type writer struct{ r *Report }
+
+// Lines returns a writer to out whose lines do not run into open ones.
+func (r *Report) Lines() io.Writer { return writer{r} }
+
+func (w writer) Write(p []byte) (int, error) {
+	w.r.mu.Lock()
+	defer w.r.mu.Unlock()
+	w.r.finish()
+	return w.r.Out.Write(p)
+}

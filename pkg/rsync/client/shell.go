@@ -1,0 +1,205 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/empegsync/empegsync/pkg/rsync/options"
+	"github.com/empegsync/empegsync/pkg/rsync/proto"
+	"github.com/empegsync/empegsync/pkg/rsync/session"
+)
+
+// Shell says how the other side is started where no daemon waits.
+type Shell struct {
+	// Default is the remote shell where the options name none, as from
+	// RSYNC_RSH; "" stands for ssh.
+	Default string
+	// Connect, as from RSYNC_CONNECT_PROG, is a command for /bin/sh that takes
+	// the place of a connection to a daemon; %H in it is the host, %% a
+	// percent sign.
+	Connect string
+	// Stderr is where the shell's messages go; nil drops them.
+	Stderr io.Writer
+}
+
+func (s Shell) stderr() io.Writer {
+	if s.Stderr == nil {
+		return io.Discard
+	}
+	return s.Stderr
+}
+
+// How long a shell may take to end once its streams are closed after an error,
+// or it has been told to end. After a session that ended well it may take its
+// time, as with rsync.
+const (
+	shellGrace = 2 * time.Second
+	shellKill  = 2 * time.Second
+)
+
+// process is a connection to a program that this one has started.
+type process struct {
+	net.Conn
+	name string
+	cmd  *exec.Cmd
+	done chan struct{} // closed once the process has been waited for
+	stop context.CancelFunc
+}
+
+// start runs a program with a connection as its standard input and output. It
+// is told to end when ctx ends, and killed if it does not.
+func (s Shell) start(ctx context.Context, words []string, env ...string) (*process, error) {
+	toRead, toWrite, child, err := fourEnds()
+	if err != nil {
+		return nil, proto.Fail(proto.ExitIPC, fmt.Errorf("make pipes: %w", err))
+	}
+	ctx, stop := context.WithCancel(ctx)
+	cmd := exec.CommandContext(ctx, words[0], words[1:]...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = child[0], child[1], s.Stderr
+	cmd.Env = append(os.Environ(), env...)
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.WaitDelay = shellKill
+	err = cmd.Start()
+	child[0].Close()
+	child[1].Close()
+	if err != nil {
+		stop()
+		toRead.Close()
+		toWrite.Close()
+		return nil, proto.Failf(proto.ExitIPC, "start %q: %w (choose the remote shell with -e)", words[0], reason(err))
+	}
+	p := &process{
+		Conn: session.Pipes(toRead, toWrite), name: words[0], cmd: cmd,
+		done: make(chan struct{}), stop: stop,
+	}
+	go func() {
+		defer close(p.done)
+		_ = cmd.Wait() // how it ended is in its state
+	}()
+	return p, nil
+}
+
+// fourEnds makes two pipes: this side's ends, and the child's input and output.
+func fourEnds() (toRead, toWrite *os.File, child [2]*os.File, err error) {
+	in, toWrite, err := os.Pipe()
+	if err != nil {
+		return nil, nil, child, err
+	}
+	toRead, out, err := os.Pipe()
+	if err != nil {
+		in.Close()
+		toWrite.Close()
+		return nil, nil, child, err
+	}
+	return toRead, toWrite, [2]*os.File{in, out}, nil
+}
+
+// wait waits until the process has ended and returns its exit status, 128 and
+// the number of the signal that killed it.
+func (p *process) wait() int {
+	<-p.done
+	p.stop()
+	st := p.cmd.ProcessState
+	if st == nil {
+		return 0
+	}
+	if ws, ok := st.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
+		return 128 + int(ws.Signal())
+	}
+	return st.ExitCode()
+}
+
+// reason strips an error of the path that the message already names.
+func reason(err error) error {
+	var ee *exec.Error
+	if errors.As(err, &ee) {
+		return ee.Err
+	}
+	var pe *os.PathError
+	if errors.As(err, &pe) {
+		return pe.Err
+	}
+	return err
+}
+
+// command returns the words that start the remote shell for a place; remote
+// are those that it runs there.
+func (s Shell) command(r Remote, opt *options.Options, remote []string) ([]string, error) {
+	shell := opt.Shell
+	if shell == "" {
+		shell = s.Default
+	}
+	if shell == "" {
+		shell = "ssh"
+	}
+	words, err := splitCommand(shell)
+	if err != nil {
+		return nil, err
+	}
+	isSSH := path.Base(words[0]) == "ssh"
+	if r.User != "" {
+		words = append(words, "-l", r.User)
+	}
+	if isSSH && opt.Family != options.FamilyAny {
+		words = append(words, map[options.Family]string{options.FamilyIPv4: "-4", options.FamilyIPv6: "-6"}[opt.Family])
+	}
+	words = append(words, r.Host)
+	program := opt.RsyncPath
+	if program == "" {
+		program = "rsync"
+	}
+	return append(append(words, program), remote...), nil
+}
+
+// dialDaemon starts a daemon for this connection alone, over the remote shell.
+func (s Shell) dialDaemon(ctx context.Context, r Remote, opt *options.Options) (*process, error) {
+	words, err := s.command(r, opt, []string{"--server", "--daemon", "."})
+	if err != nil {
+		return nil, err
+	}
+	return s.start(ctx, words)
+}
+
+// dialProgram runs the program that stands for a connection.
+func (s Shell) dialProgram(ctx context.Context, r Remote) (*process, error) {
+	port := r.Port
+	if port == 0 {
+		port = DefaultPort
+	}
+	line := strings.NewReplacer("%%", "%", "%H", r.Host).Replace(s.Connect)
+	return s.start(ctx, []string{"/bin/sh", "-c", line}, "RSYNC_PORT="+strconv.Itoa(port))
+}
+
+// ended joins the error of a session with how its shell ended: the higher
+// number is what counts (cleanup.c:exit_cleanup).
+func (p *process) ended(err error) error {
+	if err != nil {
+		defer time.AfterFunc(shellGrace, p.stop).Stop()
+	}
+	status := p.wait()
+	var u *session.UncleanError
+	if errors.As(err, &u) {
+		return diagnose(u, p.name, status, err)
+	}
+	if status <= int(proto.ExitCode(err)) {
+		return err
+	}
+	if e := proto.Exit(status); err == nil && Partial(e) {
+		return proto.Fail(e, e) // the far end has said what is missing
+	}
+	text := fmt.Sprintf("%s ended with status %d", p.name, status)
+	if err != nil {
+		text = err.Error() + "; " + text
+	}
+	return &proto.Failure{Code: proto.Exit(status), Err: errors.New(text)}
+}

@@ -1,0 +1,115 @@
+package server
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path"
+	"strings"
+
+	"github.com/empegsync/empegsync/pkg/rsync/options"
+	"github.com/empegsync/empegsync/pkg/rsync/proto"
+	"github.com/empegsync/empegsync/pkg/rsync/rootfs"
+	"github.com/empegsync/empegsync/pkg/rsync/transfer"
+)
+
+// OpenSources opens what a user's paths name, absolute or relative to the
+// working directory. What cannot be opened is told when its turn comes. done
+// closes them all.
+func OpenSources(args []string) (sources []transfer.Source, done func()) {
+	for _, arg := range args {
+		dir, name := transfer.SplitSource(arg)
+		if strings.HasPrefix(arg, "/") {
+			dir = path.Join("/", dir)
+		}
+		root, err := rootfs.Open(dir)
+		if err != nil {
+			sources = append(sources, transfer.Source{Name: arg, Err: err})
+			continue
+		}
+		sources = append(sources, transfer.Source{Root: root, Name: name})
+	}
+	return sources, func() {
+		for _, s := range sources {
+			if s.Root != nil {
+				s.Root.Close()
+			}
+		}
+	}
+}
+
+// OpenDest opens a user's destination: the folder itself if it is there, else
+// the one in which it is to be made or which holds the file of that name.
+// created is told of a folder that is about to be made, or would be in a dry
+// run (main.c:get_local_name). The caller closes the Root.
+func OpenDest(dest string, created func(dir string)) (transfer.Dest, error) {
+	info, err := os.Stat(dest)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return transfer.Dest{}, proto.Failf(proto.ExitFileSelect, "cannot stat destination %q: %w", dest, reason(err))
+	}
+	exists := err == nil
+	if exists && info.IsDir() {
+		root, err := rootfs.Open(dest)
+		if err != nil {
+			return transfer.Dest{}, proto.Failf(proto.ExitFileSelect, "change_dir#1 %q failed: %w", dest, reason(err))
+		}
+		return transfer.Dest{Root: root}, nil
+	}
+	clean := path.Clean(dest)
+	root, err := rootfs.Open(path.Dir(clean))
+	if err != nil {
+		return transfer.Dest{}, proto.Failf(proto.ExitFileIO, "mkdir %q failed: %w", clean, reason(err))
+	}
+	trailing := strings.HasSuffix(dest, "/")
+	d := transfer.Dest{Root: root, Path: path.Base(clean)}
+	if trailing {
+		d.Path += "/"
+	}
+	d.Accept = func(st transfer.Stats) error {
+		total := st.Files + st.Dirs + st.Links + st.Devices + st.Specials
+		switch {
+		case exists && total > 1:
+			return proto.Failf(proto.ExitFileSelect, "ERROR: destination must be a directory when copying more than 1 file")
+		case exists && st.Dirs > 0:
+			return proto.Failf(proto.ExitFileSelect, "ERROR: cannot overwrite non-directory with a directory")
+		case exists && trailing:
+			return proto.Failf(proto.ExitFileSelect, "ERROR: destination path is not a directory")
+		case !exists && (total > 1 || st.Dirs > 0 || trailing):
+			created(strings.TrimRight(dest, "/"))
+		}
+		return nil
+	}
+	return d, nil
+}
+
+// DeltaLine says for -vv whether differences are sent, as the receiving side
+// does when it has the list (generator.c:generate_files).
+func DeltaLine(opt *options.Options) string {
+	if opt.WholeFile == options.Yes {
+		return "delta-transmission disabled for local transfer or --whole-file"
+	}
+	return "delta-transmission enabled"
+}
+
+// AfterAccept has f called once a list has been accepted.
+func AfterAccept(d *transfer.Dest, f func()) {
+	accept := d.Accept
+	d.Accept = func(st transfer.Stats) error {
+		if accept != nil {
+			if err := accept(st); err != nil {
+				return err
+			}
+		}
+		f()
+		return nil
+	}
+}
+
+// reason strips an error of the path that the message already names.
+func reason(err error) error {
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		return pe.Err
+	}
+	return err
+}

@@ -1,0 +1,227 @@
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/empegsync/empegsync/pkg/rsync/filelist"
+	"github.com/empegsync/empegsync/pkg/rsync/filter"
+	"github.com/empegsync/empegsync/pkg/rsync/options"
+	"github.com/empegsync/empegsync/pkg/rsync/proto"
+	"github.com/empegsync/empegsync/pkg/rsync/session"
+	"github.com/empegsync/empegsync/pkg/rsync/transfer"
+	"github.com/empegsync/empegsync/pkg/rsync/wire"
+)
+
+// Session is one conversation as a server. Its fields are set before
+// [Session.Run] and then left alone.
+type Session struct {
+	Options *options.Options // as parsed from a list that begins with --server
+	Conn    net.Conn
+	// Err gets what cannot be told through the protocol: everything as long
+	// as nothing is agreed on, and what old versions have no frames for.
+	Err   io.Writer
+	Umask uint32
+}
+
+// buffer sizes of a session in bytes
+const (
+	readBuffer  = wire.ReadBuffer
+	writeBuffer = wire.WriteBuffer
+)
+
+// active is a session under way.
+type active struct {
+	*Session
+	r *wire.Reader
+	w *wire.Writer
+	a session.Agreed
+}
+
+// Run goes through the session and closes the connection. The error maps to
+// the exit code that the process should end with; the client has been told of
+// it where it can be told, else Err has.
+func (s *Session) Run(ctx context.Context) error {
+	conn := s.Conn
+	defer conn.Close()
+	if s.Options.Timeout > 0 {
+		conn = session.IdleTimeout(conn, time.Duration(s.Options.Timeout)*time.Second)
+	}
+	c := &active{Session: s, r: wire.NewReader(conn, readBuffer), w: wire.NewWriter(conn, writeBuffer)}
+	defer context.AfterFunc(ctx, func() { s.Conn.Close() })()
+	told := c.complain
+	err := c.shake()
+	if err == nil {
+		told = c.giveUp
+		err = c.serve(ctx)
+	}
+	if ctx.Err() != nil {
+		err = proto.Fail(proto.ExitSignal, context.Cause(ctx))
+	}
+	if err != nil && !partial(err) {
+		told(err)
+	}
+	return err
+}
+
+// shake agrees with the client on a version and all that depends on it.
+func (c *active) shake() error {
+	ours := c.Options.Protocol
+	if ours == 0 {
+		ours = proto.MaxVersion
+	}
+	if err := proto.CheckOwn(ours); err != nil {
+		return proto.Fail(proto.ExitSyntax, err)
+	}
+	version, err := session.GreetShellClient(c.r, c.w, ours, c.Options.ClientInfo)
+	if err != nil {
+		return err
+	}
+	caps, err := proto.New(version)
+	if err != nil {
+		return proto.Fail(proto.ExitProtocol, err)
+	}
+	c.a, err = session.Setup{
+		Caps: caps.OverShell(), Server: true, Sender: c.Options.Sender, Choice: c.Options.ChecksumChoice,
+		Lists: c.Options.Checksum, Letters: c.Options.ClientInfo, Seed: seed(c.Options),
+	}.WithCompression(c.Options).Run(c.r, c.w)
+	return err
+}
+
+// serve reads the client's rules and does what it asks for.
+func (c *active) serve(ctx context.Context) error {
+	rules, err := c.rules()
+	if err != nil {
+		return err
+	}
+	link := transfer.Link{
+		R: c.r, W: c.w, Caps: c.a.Caps, Seed: c.a.Seed, Server: true, FileSum: c.a.FileSum, ListSum: c.a.ListSum,
+		Compression: c.a.Compression,
+		PeerFrames:  c.a.PeerFrames, Abort: func() { c.Conn.Close() },
+	}
+	scope := transfer.ClientRules{Scope: rules.Scope("/", nil)}
+	if c.Options.Sender {
+		return c.send(ctx, link, scope)
+	}
+	return c.receive(ctx, link, scope)
+}
+
+func (c *active) send(ctx context.Context, link transfer.Link, rules transfer.Rules) error {
+	args := c.Options.Args
+	if len(args) == 0 {
+		args = []string{"."}
+	}
+	sources, done := OpenSources(args)
+	defer done()
+	_, err := transfer.Send(ctx, link, c.Options, sources, rules, c)
+	return err
+}
+
+func (c *active) receive(ctx context.Context, link transfer.Link, rules transfer.Rules) error {
+	dest := "."
+	switch len(c.Options.Args) {
+	case 0:
+	case 1:
+		dest = c.Options.Args[0]
+	default:
+		return proto.Failf(proto.ExitSyntax, "there are %d destinations: %q", len(c.Options.Args), c.Options.Args)
+	}
+	to, err := OpenDest(dest, func(dir string) {
+		if c.Options.Verbose > 0 || strings.Contains(c.Options.LogFormat, "%i") {
+			c.tell(proto.TagInfo, "created directory "+dir)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	defer to.Root.Close()
+	if c.Options.Verbose > 1 {
+		AfterAccept(&to, func() { c.tell(proto.TagInfo, DeltaLine(c.Options)) })
+	}
+	_, err = transfer.Receive(ctx, link, c.Options, to, c.Umask, rules, c)
+	return err
+}
+
+// rules reads the client's filter list, if it sends one.
+func (c *active) rules() (*filter.Rules, error) {
+	rules := filter.New(filter.Options{DeleteExcluded: c.Options.DeleteExcluded})
+	if !c.Options.Sender && !session.ReceiverWantsRules(c.a.Caps, c.Options) {
+		return rules, nil
+	}
+	if c.a.PeerFrames {
+		c.r.StartMux(nil)
+	}
+	if err := session.ReadRules(c.r, c.a.Caps, rules); err != nil {
+		return nil, err
+	}
+	if rules.HasDirMerge() {
+		return nil, proto.Failf(proto.ExitUnsupported, "per-directory merge rules are not supported yet")
+	}
+	return rules, nil
+}
+
+// partial reports whether the session ended in order, with some files left out.
+func partial(err error) bool {
+	var e proto.Exit
+	return errors.As(err, &e) && (e == proto.ExitPartial || e == proto.ExitVanished || e == proto.ExitDelLimit)
+}
+
+// lastWords is how long the client may take to let the last message in.
+const lastWords = 5 * time.Second
+
+// giveUp tells the client why the session ends.
+func (c *active) giveUp(err error) {
+	c.w.Replace(c.Conn)
+	_ = c.Conn.SetWriteDeadline(time.Now().Add(lastWords)) // a file or terminal has none
+	if !c.w.Message(proto.TagError, []byte("rsync: "+err.Error()+"\n")) {
+		c.complain(err)
+	}
+	if c.a.Caps.ExitMessages {
+		c.w.Message(proto.TagErrorExit, wire.AppendInt32(nil, int32(proto.ExitCode(err))))
+	}
+	_ = c.w.Flush() // the client may be gone already
+}
+
+func (c *active) complain(err error) { fmt.Fprintf(c.Err, "rsync: %v\n", err) }
+
+// tell sends a line to the client, or to Err where no frames can carry it.
+func (c *active) tell(tag proto.Tag, line string) {
+	if !c.w.Message(tag, []byte(line+"\n")) {
+		fmt.Fprintln(c.Err, line)
+	}
+}
+
+// The session is a transfer's observer: what happens is shown by the client,
+// and what the client says, such as why it stops, has been said there.
+
+// Listed implements transfer.Observer.
+func (c *active) Listed(int, bool) {}
+
+// Item implements transfer.Observer.
+func (c *active) Item(*filelist.Entry, proto.Item) {}
+
+// Data implements transfer.Observer.
+func (c *active) Data(*filelist.Entry, int64) {}
+
+// Deleted implements transfer.Observer.
+func (c *active) Deleted(string, uint32) {}
+
+// Message implements transfer.Observer.
+func (c *active) Message(proto.Tag, string) {}
+
+// seed returns the checksum seed: what the client asks for, or chance.
+func seed(opt *options.Options) int32 {
+	if opt.ChecksumSeed != 0 {
+		return opt.ChecksumSeed
+	}
+	var b [4]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return int32(binary.LittleEndian.Uint32(b[:]) | 1)
+}
