@@ -159,7 +159,7 @@ func (r *rsyncRun) run(ctx context.Context) (fmt.Stringer, error) {
 		st, err = r.client.Copy(ctx, route.Sources, route.Dest)
 	}
 	sum := client.Summary{
-		Options: r.opt, Caps: r.caps, Stats: st, Created: r.report.Created, Deleted: r.report.Deletions,
+		Options: r.opt, Caps: r.caps, Stats: st, Created: r.report.Created, Deleted: client.DeletedKinds(st, r.report.Deletions),
 		Listing: r.report.End(), Elapsed: time.Since(start),
 	}
 	if !r.report.Building && !r.caps.StatsTimes {

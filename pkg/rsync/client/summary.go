@@ -14,6 +14,16 @@ import (
 // Kinds counts files by type, in the order in which statistics name them.
 type Kinds struct{ Regular, Dirs, Links, Devices, Specials int }
 
+// DeletedKinds returns what a transfer has deleted: what it has counted itself
+// or heard of in the end, or else seen, as counted in seen.
+func DeletedKinds(st transfer.Stats, seen Kinds) Kinds {
+	d := st.DeletedKinds
+	if d == [5]int{} {
+		return seen
+	}
+	return Kinds{Regular: d[0], Dirs: d[1], Links: d[2], Devices: d[3], Specials: d[4]}
+}
+
 // add counts a file of this mode.
 func (k *Kinds) add(mode uint32) {
 	switch mode & filelist.ModeType {

@@ -87,6 +87,17 @@ func (c *common) readDeleteStats() {
 	}
 }
 
+// writeDeleteStats tells the sending side how many files of each type were
+// deleted (main.c:write_del_stats).
+func (c *common) writeDeleteStats() error {
+	b := c.out.Append(nil, proto.IndexDelStats)
+	for _, n := range c.stats.DeletedKinds {
+		b = wire.AppendVarInt(b, int32(n))
+	}
+	_, err := c.W.Write(b)
+	return err
+}
+
 // writeDone writes a bare index and flushes.
 func (c *common) writeDone() error {
 	if _, err := c.W.Write(c.out.Append(nil, proto.IndexDone)); err != nil {

@@ -235,6 +235,11 @@ func (r *receiver) finish() error {
 	if !r.Caps.Goodbye {
 		return r.W.Flush()
 	}
+	if r.Server && r.opt.Stats && r.Caps.DeleteStats && r.opt.Delete != options.DeleteNone {
+		if err := r.writeDeleteStats(); err != nil {
+			return err
+		}
+	}
 	if err := r.writeDone(); err != nil {
 		return err
 	}
