@@ -15,4 +15,4 @@ strict=()
 if [ "${CI:-}" = true ]; then
 	strict=(-no-skip -may-skip '^TestARM')
 fi
-"$go" test -json -timeout 8m "$@" ./... | "$dir/testreport" "${strict[@]}"
+"$go" test -json -timeout 20m -parallel 8 "$@" ./... | "$dir/testreport" "${strict[@]}"

@@ -45,15 +45,19 @@ func (s *sandbox) populateText() {
 }
 
 func TestCompression(t *testing.T) {
+	highest := "22"
+	if strconv.IntSize == 32 {
+		highest = "19" // beyond that a window takes more than a board has
+	}
 	type job struct {
 		version int
 		flags   string
 	}
 	var jobs []job
-	for _, v := range versions {
+	for _, v := range all() {
 		jobs = append(jobs, job{v, "-z"})
 	}
-	for _, v := range []int{20, 27, 29, 30, 31, 32} {
+	for _, v := range versions(20, 27, 29, 30, 31, 32) {
 		for _, z := range []string{"--zc=zlib --no-W", "--zc=zlibx --zl=9", "--zc=lz4 -B 700", "--zc=zstd --zl=1"} {
 			jobs = append(jobs, job{v, z})
 		}
@@ -61,7 +65,7 @@ func TestCompression(t *testing.T) {
 	for _, z := range []string{
 		"-zz", "--zc=auto -z", "--zc=none", "--zl=0 --zc=zlib", "--zl=1 --zc=zlib", "--zl=9 --zc=zlib -B 700", "--zl=-1 --zc=zlibx -B 64",
 		"--old-compress -B 5000", "--new-compress --skip-compress=mp3", "--zc=zlib --skip-compress= -B 131072", "--zc=zlib --skip-compress=mp[3]", "--zl=5", "--zl=0",
-		"--zc=zstd --zl=-5", "--zc=zstd --zl=19", "--zc=zstd --zl=22", "--zc=lz4 --skip-compress=mp3", "--zc=zstd -B 700", "--zc=lz4 -B 131072",
+		"--zc=zstd --zl=-5", "--zc=zstd --zl=19", "--zc=zstd --zl=" + highest, "--zc=lz4 --skip-compress=mp3", "--zc=zstd -B 700", "--zc=lz4 -B 131072",
 	} {
 		jobs = append(jobs, job{32, z})
 	}

@@ -178,7 +178,7 @@ func TestShellMatrix(t *testing.T) {
 	}
 	archive := job{"archive", []string{"-aH", "--delete"}}
 	after := job{"after", []string{"-aHcI", "--delete-after", "-B", "1000", "--exclude=/nothing like that"}}
-	for _, v := range []int{20, 21, 23, 26, 27, 28, 29, 30, 31, 32} {
+	for _, v := range versions(20, 21, 23, 26, 27, 28, 29, 30, 31, 32) {
 		jobs := []job{archive}
 		if v == 21 || v == 29 || v == 32 {
 			jobs = append(jobs, after)

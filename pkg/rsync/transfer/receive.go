@@ -11,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/empegsync/empegsync/pkg/rsync/filelist"
 	"github.com/empegsync/empegsync/pkg/rsync/options"
@@ -35,6 +36,10 @@ type Dest struct {
 	// temporary names, in the folders that are looked at.
 	SweepTemps bool
 }
+
+// lastWords is how long the generating goroutine has to notice that the
+// receiving one has failed.
+const lastWords = 5 * time.Second
 
 // receiver is the side that gets the files: the state that its two goroutines
 // share. Each field says who uses it.
@@ -87,14 +92,25 @@ func (r *receiver) run(ctx context.Context) error {
 	if r.root != r.dest.Root {
 		defer r.root.Close()
 	}
-	received := make(chan error, 1)
+	received, generated := make(chan error, 1), make(chan struct{})
 	go func() {
 		err := contain(func() error { return r.receiveFiles(ctx) })
 		r.events.finish(err)
 		received <- err
+		if err == nil {
+			return
+		}
+		// The generator hears of it, unless it waits for a peer that does not
+		// read. Where it does hear, the streams stay open for last words.
+		select {
+		case <-generated:
+		case <-time.After(lastWords):
+			r.Abort()
+		}
 	}()
 	genErr := contain((&generator{receiver: r, touch: map[int32]struct{}{}}).run)
-	if genErr != nil {
+	close(generated)
+	if genErr != nil && !r.events.isOver() {
 		r.Abort()
 	}
 	recvErr := <-received
@@ -280,7 +296,13 @@ func (v *events) update(f func()) {
 
 func (v *events) again(index int32) { v.update(func() { v.redo = append(v.redo, index) }) }
 func (v *events) phaseDone()        { v.update(func() { v.done++ }) }
-func (v *events) finish(err error)  { v.update(func() { v.over, v.err = true, err }) }
+func (v *events) isOver() bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.over
+}
+
+func (v *events) finish(err error) { v.update(func() { v.over, v.err = true, err }) }
 
 // poke wakes the generating goroutine, which owns the writer, to send a
 // message on its way.
