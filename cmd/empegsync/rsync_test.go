@@ -95,7 +95,7 @@ func (w *twin) run(t *testing.T, side, line string) result {
 	if side == "real" {
 		args = append(args, "--no-inc-recursive")
 	}
-	args = append(args, "-e", w.dir+"/rsh")
+	args = append(args, "-e", "sh "+w.dir+"/rsh")
 	if strings.Contains(line, "DAEMON:") {
 		args = args[:len(args)-2]
 	}
@@ -228,7 +228,7 @@ func TestRsyncDaemonOverShell(t *testing.T) {
 	config := filepath.Join(w.dir, "shell.conf")
 	must(t, os.WriteFile(config, fmt.Appendf(nil, "[mod]\npath = %s/real/src\ncomment = music\nuid = %d\ngid = %d\n[wrong]\npath = /nonexistent\nuid = %[2]d\ngid = %[3]d\n",
 		w.dir, os.Geteuid(), os.Getegid()), 0o644))
-	shell := fmt.Sprintf("%s/rsh --", w.dir)
+	shell := fmt.Sprintf("sh %s/rsh --", w.dir)
 	must(t, os.WriteFile(w.dir+"/rsh", []byte("#!/bin/sh\nexec "+w.ours+" --server --daemon --config="+config+" .\n"), 0o755))
 	for i, program := range []string{"rsync", w.ours} {
 		list := start(t, exec.Command(program, "-e", shell, "host::")).wait()

@@ -28,7 +28,9 @@ func (m *mute) Data(*filelist.Entry, int64)      {}
 func (m *mute) Deleted(string, uint32)           {}
 func (m *mute) Message(_ proto.Tag, text string) { fmt.Fprintln(&m.text, text) }
 
-// pullBy pulls through a remote shell that is this script.
+// pullBy pulls through a remote shell that is this script. sh reads it: a file
+// that was just written may still be open in a child that another test is
+// starting, and then cannot be executed.
 func pullBy(t *testing.T, ctx context.Context, script string) error {
 	t.Helper()
 	dir := t.TempDir()
@@ -41,7 +43,7 @@ func pullBy(t *testing.T, ctx context.Context, script string) error {
 		t.Fatal(err)
 	}
 	defer root.Close()
-	opt, err := options.Parse([]string{"-a", "-e", shell, "host:src/", "dst"})
+	opt, err := options.Parse([]string{"-a", "-e", "sh " + shell, "host:src/", "dst"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -193,7 +195,7 @@ func TestListHostile(t *testing.T) {
 			if err := os.WriteFile(shell, []byte(script), 0o755); err != nil {
 				t.Fatal(err)
 			}
-			opt, err := options.Parse([]string{"-r", "-e", shell, "--timeout=20", "host:x"})
+			opt, err := options.Parse([]string{"-r", "-e", "sh " + shell, "--timeout=20", "host:x"})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -94,12 +94,14 @@ func oldRelease(version string, args []string) int {
 	return 0
 }
 
-// rsh writes a remote shell that runs everything here.
+// rsh writes a remote shell that runs everything here. It is read by sh rather
+// than executed: a file that was just written may still be open in a child that
+// another test is starting, and then cannot be.
 func (s *sandbox) rsh() string {
 	s.t.Helper()
 	name := filepath.Join(s.dir, "rsh")
 	s.must(os.WriteFile(name, []byte("#!/bin/sh\nshift\nexec \"$@\"\n"), 0o755))
-	return name
+	return "sh " + name
 }
 
 // shell runs our client with a command line whose places are behind a remote
@@ -237,7 +239,7 @@ func TestShellOldRelease(t *testing.T) {
 				if !pull {
 					from, to = s.src+"/", "host:"+s.dst+"/"
 				}
-				s.settled("-aH", "--delete", "-e", shell, from, to)
+				s.settled("-aH", "--delete", "-e", "sh "+shell, from, to)
 				sameTrees(t, s.src, s.dst)
 				if strings.Contains(s.log.String(), "mismatch") {
 					t.Errorf("the old release heard a version that it refuses:\n%s", s.log)
