@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 )
 
 // twin is two equal folders, one for Debian's rsync and one for ours, each with
@@ -74,6 +75,11 @@ func (w *twin) fill(t *testing.T) {
 		}
 		must(t, os.Mkdir(top+"/src/empty", 0o700))
 		must(t, os.Symlink("big", top+"/src/l"))
+		old := []unix.Timespec{{Sec: then}, {Sec: then}}
+		must(t, unix.UtimesNanoAt(unix.AT_FDCWD, top+"/src/l", old, unix.AT_SYMLINK_NOFOLLOW))
+		for _, name := range []string{"dst/gone", "dst/going/too", "dst/going"} {
+			must(t, os.Chtimes(filepath.Join(top, name), time.Unix(then, 0), time.Unix(then, 0)))
+		}
 		must(t, os.Chmod(top+"/dst/touched", 0o600))
 		for i, name := range []string{"src/big", "src/d/f", "src/d/e/g", "src/empty file", "src/new", "src/touched", "src/old", "dst/touched", "dst/old"} {
 			at := time.Unix(then+int64(i), 0)
