@@ -84,7 +84,9 @@ func debian(t testing.TB, player string) string {
 	return listen(t, func(conn *net.TCPConn) {
 		f, err := conn.File()
 		if err != nil {
-			t.Error(err)
+			if !errors.Is(err, net.ErrClosed) { // as at the test's end
+				t.Error(err)
+			}
 			return
 		}
 		defer f.Close()
@@ -276,16 +278,12 @@ func silent(t testing.TB) string {
 	return listen(t, func(conn *net.TCPConn) { _, _ = io.Copy(io.Discard, conn) })
 }
 
-// talker says one thing to each connection and closes it.
+// talker says one thing to each connection and closes it. What a client that
+// leaves early makes of that is for the test of the client to say.
 func talker(t testing.TB, text string) string {
 	return listen(t, func(conn *net.TCPConn) {
-		_, err := io.WriteString(conn, text)
-		if err == nil {
-			err = conn.CloseWrite()
-		}
-		if err != nil && !errors.Is(err, syscall.EPIPE) && !errors.Is(err, syscall.ECONNRESET) {
-			t.Error(err)
-		}
+		_, _ = io.WriteString(conn, text)
+		_ = conn.CloseWrite()
 		_, _ = io.Copy(io.Discard, conn) // so that the text is not lost in a reset
 	})
 }
