@@ -76,16 +76,9 @@ func (l *lister) run() error {
 
 // list reads and shows the list, and returns how many entries it has.
 func (l *lister) list() (int, error) {
-	o := l.c.Options
-	fields := filelist.Fields{
-		UID: o.Owner, GID: o.Group, Links: o.Links, Devices: o.Devices, Specials: o.Specials, Names: !o.NumericIDs,
-		Inodes: o.HardLinks,
-	}
-	if o.Checksum {
-		fields.SumLen = l.ListSum.FileListSize()
-	}
+	decoder := filelist.NewDecoder(l.Caps, transfer.Fields(l.c.Options, l.ListSum))
 	start := l.R.Total()
-	list, err := filelist.NewDecoder(l.Caps, fields).Read(l.R, func(n int) { l.c.Observer.Listed(n, false) })
+	list, err := decoder.Read(l.R, func(n int) { l.c.Observer.Listed(n, false) })
 	if err != nil {
 		return 0, proto.Fail(proto.ExitStreamIO, err)
 	}

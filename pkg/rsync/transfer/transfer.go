@@ -247,17 +247,20 @@ func (c *common) result() error {
 	return nil
 }
 
-// fields returns what travels with each entry under these options.
-func (c *common) fields() filelist.Fields {
+// Fields returns what travels with each entry under these options; sum is the
+// one of --checksum.
+func Fields(opt *options.Options, sum checksum.Algorithm) filelist.Fields {
 	f := filelist.Fields{
-		UID: c.opt.Owner, GID: c.opt.Group, Links: c.opt.Links,
-		Devices: c.opt.Devices, Specials: c.opt.Specials, Inodes: c.opt.HardLinks, Names: !c.opt.NumericIDs,
+		UID: opt.Owner, GID: opt.Group, Links: opt.Links, Devices: opt.Devices, Specials: opt.Specials,
+		Inodes: opt.HardLinks, Names: !opt.NumericIDs,
 	}
-	if c.opt.Checksum {
-		f.SumLen = c.ListSum.FileListSize()
+	if opt.Checksum {
+		f.SumLen = sum.FileListSize()
 	}
 	return f
 }
+
+func (c *common) fields() filelist.Fields { return Fields(c.opt, c.ListSum) }
 
 func (c *common) count(e *filelist.Entry) {
 	switch {
