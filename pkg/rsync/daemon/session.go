@@ -30,15 +30,18 @@ import (
 // session is one connection's.
 type session struct {
 	*Server
-	conn   net.Conn
-	from   string // the client's address
-	log    *slog.Logger
-	r      *wire.Reader
-	w      *wire.Writer
-	caps   proto.Caps
-	until  time.Time   // when the client must have got to its transfer
-	settle func() bool // says that it has; false: it must go
-	handed bool        // a worker goes on with it
+	conn net.Conn
+	from string // the client's address
+	log  *slog.Logger
+	r    *wire.Reader
+	w    *wire.Writer
+	caps proto.Caps
+	// digests are those that the client can prove a password with, "" if it
+	// names none.
+	digests string
+	until   time.Time   // when the client must have got to its transfer
+	settle  func() bool // says that it has; false: it must go
+	handed  bool        // a worker goes on with it
 }
 
 // Sizes of buffers, in bytes: before a module is named, and from then on.
@@ -186,7 +189,7 @@ func (c *session) hello() (string, error) {
 	if ours == 0 {
 		ours = proto.MaxVersion
 	}
-	version, err := proc.GreetClient(c.r, c.w, ours, motd, func(t time.Time) {
+	greeting, err := proc.GreetClient(c.r, c.w, ours, motd, func(t time.Time) {
 		if t.IsZero() {
 			t = c.until
 		}
@@ -195,7 +198,8 @@ func (c *session) hello() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if c.caps, err = proto.New(version); err != nil {
+	c.digests = greeting.Digests
+	if c.caps, err = proto.New(greeting.Version); err != nil {
 		return "", err
 	}
 	name := c.r.Line('\n', 1024, "module name")

@@ -145,7 +145,9 @@ const EarlyWait = 200 * time.Millisecond
 // first, if it comes in time; deadline sets the time by which the next read
 // must be over, the zero time for none. motd, whole lines or empty, is sent
 // right after the greeting. Whoever does not greet like a client is told so.
-func GreetClient(r *wire.Reader, w *wire.Writer, ours int, motd string, deadline func(time.Time)) (int, error) {
+// It returns the version that both speak, with the digests that the client
+// names.
+func GreetClient(r *wire.Reader, w *wire.Writer, ours int, motd string, deadline func(time.Time)) (Greeting, error) {
 	deadline(time.Now().Add(EarlyWait))
 	early, err := r.Prime()
 	for err == nil && waitsForMore(string(early)) {
@@ -153,7 +155,7 @@ func GreetClient(r *wire.Reader, w *wire.Writer, ours int, motd string, deadline
 	}
 	deadline(time.Time{})
 	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
-		return 0, broken(proto.ExitSocketIO, fmt.Errorf("read the client's greeting: %w", err))
+		return Greeting{}, broken(proto.ExitSocketIO, fmt.Errorf("read the client's greeting: %w", err))
 	}
 	announced := ours
 	if line, _, whole := strings.Cut(string(early), "\n"); whole {
@@ -162,19 +164,19 @@ func GreetClient(r *wire.Reader, w *wire.Writer, ours int, motd string, deadline
 		}
 	}
 	if err := sendText(w, string(AppendGreeting(nil, announced))+motd); err != nil {
-		return 0, err
+		return Greeting{}, err
 	}
 	theirs, err := readGreeting(r)
 	if err == nil {
 		announced, err = agree(announced, theirs.Version)
 	}
 	if err == nil {
-		return announced, nil
+		return Greeting{announced, theirs.Digests}, nil
 	}
 	if r.Err() == nil { // it is still there to be told
 		err = errors.Join(err, sendText(w, "@ERROR: protocol startup error\n"))
 	}
-	return 0, err
+	return Greeting{}, err
 }
 
 // waitsForMore reports whether the start of a client's line may go on: it has

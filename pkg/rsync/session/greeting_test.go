@@ -83,8 +83,8 @@ func FuzzParseGreeting(f *testing.F) {
 		}
 		// The whole exchange on both sides takes it, too.
 		r, w, _ := said(line + "\nmodule\n")
-		if v, err := GreetClient(r, w, proto.MaxVersion, "", func(time.Time) {}); err == nil && (v < proto.MinVersion || v > proto.MaxVersion) {
-			t.Errorf("%q: agreed on %d as a daemon", line, v)
+		if g, err := GreetClient(r, w, proto.MaxVersion, "", func(time.Time) {}); err == nil && (g.Version < proto.MinVersion || g.Version > proto.MaxVersion) {
+			t.Errorf("%q: agreed on %d as a daemon", line, g.Version)
 		}
 		r, w, _ = said(line + "\n")
 		if v, err := GreetServer(r, w, proto.MaxVersion); err == nil && (v < proto.MinVersion || v > proto.MaxVersion) {
@@ -104,11 +104,11 @@ func TestOwnClientDoesNotWait(t *testing.T) {
 					start := time.Now()
 					agreed := make(chan int, 1)
 					go func() {
-						v, err := GreetClient(server.r, server.w, daemons, "welcome\n", setDeadline(t, server))
+						g, err := GreetClient(server.r, server.w, daemons, "welcome\n", setDeadline(t, server))
 						if err != nil {
 							t.Error(err)
 						}
-						agreed <- v
+						agreed <- g.Version
 					}()
 					v, err := GreetServer(client.r, client.w, ours)
 					if err != nil {
@@ -148,8 +148,8 @@ func TestSilentClient(t *testing.T) {
 		start := time.Now()
 		agreed := make(chan int, 1)
 		go func() {
-			v, _ := GreetClient(server.r, server.w, proto.MaxVersion, "", setDeadline(t, server))
-			agreed <- v
+			g, _ := GreetClient(server.r, server.w, proto.MaxVersion, "", setDeadline(t, server))
+			agreed <- g.Version
 		}()
 		line := client.r.Line('\n', 100, "greeting")
 		if want := strings.TrimSpace(string(AppendGreeting(nil, proto.MaxVersion))); line != want {
@@ -200,9 +200,9 @@ func TestOldClients(t *testing.T) {
 						fmt.Fprint(client, "module\n")
 						refused <- err
 					}()
-					v, err := GreetClient(server.r, server.w, proto.MaxVersion, "", setDeadline(t, server))
-					if module := server.r.Line('\n', 100, "module"); v != old || err != nil || module != "module" {
-						t.Errorf("agreed on %d, %v, module %q", v, err, module)
+					g, err := GreetClient(server.r, server.w, proto.MaxVersion, "", setDeadline(t, server))
+					if module := server.r.Line('\n', 100, "module"); g.Version != old || err != nil || module != "module" {
+						t.Errorf("agreed on %d, %v, module %q", g.Version, err, module)
 					}
 					if err := <-refused; err != nil {
 						t.Error("the old client says:", err)

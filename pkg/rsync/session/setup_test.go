@@ -214,13 +214,13 @@ func FuzzServer(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text, lists, rules []byte) {
 		input := append(append(bytes.Clone(text), lists...), rules...)
 		r, w := wire.NewReader(bytes.NewReader(input), 0), wire.NewWriter(new(bytes.Buffer), 0)
-		v, err := GreetClient(r, w, proto.MaxVersion, "", func(time.Time) {})
+		g, err := GreetClient(r, w, proto.MaxVersion, "", func(time.Time) {})
 		if err != nil {
 			return
 		}
-		caps, err := proto.New(v)
+		caps, err := proto.New(g.Version)
 		if err != nil {
-			t.Fatalf("agreed on %d: %v", v, err)
+			t.Fatalf("agreed on %d: %v", g.Version, err)
 		}
 		r.Line('\n', 1024, "module name")
 		args, err := ReadArgs(r, caps)
