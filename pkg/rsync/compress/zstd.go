@@ -6,13 +6,22 @@ import (
 	"io"
 	"iter"
 	"math/bits"
+	"runtime"
+	"sync"
 
 	"github.com/klauspost/compress/zstd"
 )
 
-// sendWindow is how far a zstd sender looks back, in bytes: what rsync's
-// default level does, less on small machines. Receivers keep as much.
-const sendWindow = 256 << 10 << (bits.UintSize / 64 * 3)
+// What a zstd sender spends. With 64 bits it looks back as far as rsync's default
+// level does and finds matches while it codes the ones before; keeping little
+// memory would cost half of its speed, for the history is moved at every block.
+// With 32 bits, on small boards, memory counts more. Receivers keep as much as
+// senders look back.
+const (
+	small       = bits.UintSize == 32
+	sendWindow  = 256 << 10 << (bits.UintSize / 64 * 3) // bytes
+	sendWorkers = bits.UintSize / 32
+)
 
 // zstdEncoder makes packets of one zstd frame that never ends
 // (token.c:send_zstd_token).
@@ -20,6 +29,7 @@ type zstdEncoder struct {
 	out   *packets
 	level int
 	enc   *zstd.Encoder
+	box   outbox
 }
 
 func (e *zstdEncoder) begin(bool)         {}
@@ -27,26 +37,57 @@ func (e *zstdEncoder) match([]byte) error { return nil }
 
 func (e *zstdEncoder) literal(p []byte) error {
 	if e.enc == nil {
-		enc, err := zstd.NewWriter(e.out,
-			zstd.WithEncoderConcurrency(1), // works in this goroutine, needs no Close
+		enc, err := zstd.NewWriter(&e.box,
+			zstd.WithEncoderConcurrency(min(sendWorkers, runtime.GOMAXPROCS(0))),
 			zstd.WithEncoderCRC(false),
 			zstd.WithWindowSize(sendWindow),
-			zstd.WithLowerEncoderMem(true),
+			zstd.WithLowerEncoderMem(small),
 			zstd.WithEncoderLevel(zstd.EncoderLevelFromZstd(e.level)))
 		if err != nil {
 			return fmt.Errorf("start zstd at level %d: %w", e.level, err)
 		}
 		e.enc = enc
 	}
-	_, err := e.enc.Write(p)
-	return err
+	if _, err := e.enc.Write(p); err != nil {
+		return err
+	}
+	return e.box.drain(e.out)
 }
 
+// flush waits for the library's goroutines: none works between two files, so
+// that an encoder needs no Close.
 func (e *zstdEncoder) flush() error {
 	if err := e.enc.Flush(); err != nil {
 		return err
 	}
+	if err := e.box.drain(e.out); err != nil {
+		return err
+	}
 	return e.out.finish(0)
+}
+
+// outbox takes what the library's goroutines write until the goroutine that owns
+// the connection comes for it.
+type outbox struct {
+	mu   sync.Mutex
+	full []byte
+	idle []byte // the buffer that was drained last
+}
+
+// Write implements io.Writer.
+func (o *outbox) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	o.full = append(o.full, p...)
+	o.mu.Unlock()
+	return len(p), nil
+}
+
+func (o *outbox) drain(to io.Writer) error {
+	o.mu.Lock()
+	o.full, o.idle = o.idle[:0], o.full
+	o.mu.Unlock()
+	_, err := to.Write(o.idle)
+	return err
 }
 
 // zstdDecoder reads packets of zstd frames (token.c:recv_zstd_token).
