@@ -8,9 +8,17 @@ import (
 	"strings"
 )
 
-// List is a file list in the order that file indexes refer to. Its entries
+// List is a file list in the order that file indexes refer to, or, with
+// incremental recursion, a part of it: what is in one folder. Its entries
 // stand in segments, so that a growing list is never copied.
 type List struct {
+	// Start is the index of the first entry: 0, or where the parts before
+	// have ended plus one (flist.c:flist_new).
+	Start int32
+	// Parent is the folder whose part this is, nil if there is none. Its
+	// index is the one before Start.
+	Parent *Entry
+
 	IOError int32 // proto.IOErr* flags that the sender has announced
 	Users   map[uint32]string
 	Groups  map[uint32]string
@@ -39,21 +47,35 @@ func (l *List) Add(e Entry) {
 // Len returns how many entries there are, duplicates included.
 func (l *List) Len() int { return l.length }
 
-// At returns the entry of an index, nil if there is none.
-func (l *List) At(index int32) *Entry {
-	if index < 0 || int(index) >= l.length {
+// End returns the index behind the last entry.
+func (l *List) End() int32 { return l.Start + int32(l.length) }
+
+// Last returns the entry that was added last, nil if there is none.
+func (l *List) Last() *Entry {
+	if l.length == 0 {
 		return nil
 	}
-	return l.at(int(index))
+	return l.at(l.length - 1)
+}
+
+// At returns the entry of an index, nil if there is none.
+func (l *List) At(index int32) *Entry {
+	switch {
+	case index >= l.Start && index < l.End():
+		return l.at(int(index - l.Start))
+	case index == l.Start-1:
+		return l.Parent
+	}
+	return nil
 }
 
 func (l *List) at(i int) *Entry { return &l.segments[i/segment][i%segment] }
 
-// All returns the entries with their indexes, in order.
+// All returns the entries with their indexes, in order, without Parent.
 func (l *List) All() iter.Seq2[int32, *Entry] {
 	return func(yield func(int32, *Entry) bool) {
 		for i := range l.length {
-			if !yield(int32(i), l.at(i)) {
+			if !yield(l.Start+int32(i), l.at(i)) {
 				return
 			}
 		}
@@ -61,7 +83,7 @@ func (l *List) All() iter.Seq2[int32, *Entry] {
 }
 
 // Find returns the index of the entry with this path, -1 if there is none or
-// if it was dropped as a duplicate. With dirsLast, isDir tells which of the two
+// if it was dropped as a duplicate; Parent is not looked at. With dirsLast, isDir tells which of the two
 // places that the path may have is meant: a folder's or that of anything else.
 // The list must be sorted with the same dirsLast.
 func (l *List) Find(path string, isDir, dirsLast bool) int {
@@ -70,7 +92,10 @@ func (l *List) Find(path string, isDir, dirsLast bool) int {
 	if isDir {
 		want.Mode = ModeDir
 	}
-	return l.find(&want, dirsLast)
+	if i := l.find(&want, dirsLast); i >= 0 {
+		return int(l.Start) + i
+	}
+	return -1
 }
 
 func (l *List) find(want *Entry, dirsLast bool) int {

@@ -196,7 +196,7 @@ func (g *generator) touchDirs() error {
 	slices.Sort(order)
 	slices.Reverse(order)
 	for _, i := range order {
-		e := g.list.At(i)
+		e := g.part.At(i)
 		p := g.path(e)
 		have, exists, err := g.lookup(p)
 		if err != nil || !exists || !have.IsDir() {

@@ -19,6 +19,7 @@ import (
 // devices, deletes, and requests the data of files (generator.c).
 type generator struct {
 	*receiver
+	part    *part // whose entries are being looked at
 	sums    *checksum.Blocks
 	scratch []byte
 	buf     []byte
@@ -36,19 +37,15 @@ type generator struct {
 func (g *generator) run() error {
 	g.sums = checksum.NewBlocks(g.FileSum, g.Seed, g.Caps.SeedFirst)
 	g.flushAt, g.flushed = 64, time.Now()
+	g.part = g.parts.first
 	g.findLeaders()
 	if g.deletes() == options.DeleteBefore {
 		if err := g.deletePass(); err != nil {
 			return err
 		}
 	}
-	for i := range g.list.Len() {
-		if err := g.entry(int32(i)); err != nil {
-			return err
-		}
-		if err := g.flushNow(); err != nil {
-			return err
-		}
+	if err := g.walk(); err != nil {
+		return err
 	}
 	if err := g.phases(); err != nil {
 		return err
@@ -59,6 +56,19 @@ func (g *generator) run() error {
 		}
 	}
 	return g.touchDirs()
+}
+
+// walk brings the entries of a part up to date.
+func (g *generator) walk() error {
+	for i := g.part.Start; i < g.part.End(); i++ {
+		if err := g.entry(i); err != nil {
+			return err
+		}
+		if err := g.flushNow(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // phases ends the first pass and serves the second (generator.c:generate_files).
@@ -106,10 +116,11 @@ func (g *generator) deletes() options.DeleteMode {
 	return g.opt.Delete
 }
 
-// entry brings one entry up to date, or requests what is needed for that.
+// entry brings one entry of the part up to date, or requests what is needed
+// for that.
 // Errors with the file itself are reported; an error returned ends the run.
 func (g *generator) entry(index int32) error {
-	e := g.list.At(index)
+	e := g.part.At(index)
 	if e.Mark&filelist.MarkDropped != 0 {
 		return nil
 	}
@@ -230,12 +241,13 @@ func (g *generator) file(index int32, e *filelist.Entry, p string, have rootfs.I
 		flags |= proto.ItemChange
 	}
 	g.markDir(e)
+	at := index - g.part.Start
 	if exists {
-		g.absent.take(index)
+		g.part.absent.take(at)
 	} else {
-		g.absent.add(index)
+		g.part.absent.add(at)
 	}
-	g.asked.add(index)
+	g.part.asked.add(at)
 	g.scratch = g.appendItem(g.scratch[:0], item{index: index, flags: flags})
 	if g.opt.DryRun {
 		_, err := g.W.Write(g.scratch)
@@ -347,7 +359,7 @@ func (g *generator) markDir(e *filelist.Entry) {
 		return
 	}
 	g.lastDir = dir
-	if i := g.list.Find(dir, true, g.Caps.DirsSortLast); i >= 0 {
+	if i := g.part.Find(dir, true, g.Caps.DirsSortLast); i >= 0 {
 		g.touch[int32(i)] = struct{}{}
 	}
 }

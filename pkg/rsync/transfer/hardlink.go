@@ -17,7 +17,7 @@ func (g *generator) findLeaders() {
 	type inode struct{ dev, ino uint64 }
 	first := make(map[inode]int32)
 	g.leaders = make(map[int32]int32)
-	for i, e := range g.list.All() {
+	for i, e := range g.part.All() {
 		dev, ino, linked := e.Inode()
 		if !linked || e.IsDir() || e.Mark&filelist.MarkDropped != 0 {
 			continue
@@ -37,7 +37,7 @@ func (g *generator) makeLinks() error {
 	links := g.links
 	g.links = nil
 	for _, i := range links {
-		err := g.hardLink(i, g.list.At(i), g.list.At(g.leaders[i]))
+		err := g.hardLink(i, g.part.At(i), g.part.At(g.leaders[i]))
 		var local *localError
 		if errors.As(err, &local) {
 			g.failFile("%s", local)

@@ -14,7 +14,15 @@ type item struct {
 	flags proto.Item
 	basis byte   // with proto.ItemBasisType
 	xname string // with proto.ItemXname
+
+	part *part // that has the index; does not travel
 }
+
+// at is the item's place in its part.
+func (it item) at() int32 { return it.index - it.part.Start }
+
+// position is the item's place in the whole list.
+func (it item) position() int { return it.part.before + int(it.at()) }
 
 // appendItem appends an index and, where the version has them, its flags.
 func (c *common) appendItem(b []byte, it item) []byte {
@@ -34,7 +42,7 @@ func (c *common) appendItem(b []byte, it item) []byte {
 
 // readItem reads an index and its flags, passing over what says nothing to
 // this side. The entry is nil for "done".
-func (c *common) readItem(list *filelist.List) (item, *filelist.Entry, error) {
+func (c *common) readItem() (item, *filelist.Entry, error) {
 	for {
 		it := item{index: c.in.Read(c.R)}
 		switch {
@@ -46,10 +54,11 @@ func (c *common) readItem(list *filelist.List) (item, *filelist.Entry, error) {
 			c.readDeleteStats()
 			continue
 		}
-		e := list.At(it.index)
-		keepAlive := c.Caps.KeepAlive && int(it.index) == list.Len()
+		var e *filelist.Entry
+		it.part, e = c.parts.find(it.index)
+		keepAlive := c.Caps.KeepAlive && !c.Caps.IncRecurse && int(it.index) == c.parts.entries()
 		if e == nil && !keepAlive {
-			return item{}, nil, proto.Failf(proto.ExitProtocol, "file index %d is outside the list of %d files", it.index, list.Len())
+			return item{}, nil, proto.Failf(proto.ExitProtocol, "file index %d is outside the list of %d files", it.index, c.parts.entries())
 		}
 		if err := c.readFlags(&it); err != nil {
 			return item{}, nil, err

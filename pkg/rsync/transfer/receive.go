@@ -9,7 +9,6 @@ import (
 	"runtime/debug"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -46,16 +45,13 @@ const lastWords = 5 * time.Second
 type receiver struct {
 	*common
 	dest   Dest
-	root   *rootfs.Root   // where entries' paths start
-	name   string         // of the only file, if it is called something else here
-	fresh  bool           // root was made for this run
-	void   bool           // a dry run into a folder that is not there
-	list   *filelist.List // read-only once it is sorted
+	root   *rootfs.Root // where entries' paths start
+	name   string       // of the only file, if it is called something else here
+	fresh  bool         // root was made for this run
+	void   bool         // a dry run into a folder that is not there
 	owners *owners
 	umask  uint32
 	events events // receiving goroutine -> generating goroutine
-	asked  bitset // files whose data was asked for and has not come
-	absent bitset // of those, the ones that were not there when they were asked for
 
 	change    sync.Once
 	changeErr error
@@ -75,10 +71,11 @@ func Receive(ctx context.Context, l Link, opt *options.Options, dest Dest, umask
 }
 
 func (r *receiver) run(ctx context.Context) error {
-	if err := r.readList(); err != nil {
+	list, err := r.readList()
+	if err != nil {
 		return err
 	}
-	if r.list.Len() == 0 && !r.Server {
+	if list.Len() == 0 && !r.Server {
 		return nil // main.c:do_server_sender: the server has left
 	}
 	if r.dest.Accept != nil {
@@ -86,7 +83,7 @@ func (r *receiver) run(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := r.resolve(); err != nil {
+	if err := r.resolve(list); err != nil {
 		return err
 	}
 	if r.root != r.dest.Root {
@@ -148,7 +145,7 @@ func contain(f func() error) (err error) {
 
 // resolve finds out what the destination's path means for this list
 // (main.c:get_local_name).
-func (r *receiver) resolve() error {
+func (r *receiver) resolve(list *filelist.List) error {
 	p := path.Clean(strings.Trim(r.dest.Path, "/"))
 	r.root = r.dest.Root
 	if p == "." {
@@ -159,7 +156,7 @@ func (r *receiver) resolve() error {
 		r.root = sub
 		return nil
 	}
-	single := r.list.Len() == 1 && !r.list.At(0).IsDir() && !strings.HasSuffix(r.dest.Path, "/")
+	single := list.Len() == 1 && !list.Last().IsDir() && !strings.HasSuffix(r.dest.Path, "/")
 	missing := errors.Is(err, fs.ErrNotExist)
 	switch {
 	case single && (missing || errors.Is(err, syscall.ENOTDIR)):
@@ -193,18 +190,17 @@ func (r *receiver) resolveFile(p string) error {
 	return nil
 }
 
-func (r *receiver) readList() error {
+func (r *receiver) readList() (*filelist.List, error) {
 	start := r.R.Total()
 	list, err := filelist.NewDecoder(r.Caps, r.fields()).Read(r.R, func(n int) { r.obs.Listed(n, false) })
 	if err != nil {
-		return proto.Fail(proto.ExitStreamIO, err)
+		return nil, proto.Fail(proto.ExitStreamIO, err)
 	}
 	r.stats.ListSize = r.R.Total() - start
 	r.setIOError(list.IOError)
 	list.Sort(r.Caps.DirsSortLast)
-	r.list = list
-	r.asked = newBitset(list.Len())
-	r.absent = newBitset(list.Len())
+	r.parts.add(list)
+	r.parts.seal()
 	r.owners = newOwners(list, r.opt.Owner, r.opt.Group, r.opt.NumericIDs || r.Nameless)
 	for _, e := range list.All() {
 		if e.Mark&filelist.MarkDropped == 0 {
@@ -212,7 +208,7 @@ func (r *receiver) readList() error {
 		}
 	}
 	r.obs.Listed(list.Len(), true)
-	return nil
+	return list, nil
 }
 
 // beforeChange calls the hook once; its error stays.
@@ -262,7 +258,7 @@ func (r *receiver) finish() error {
 	if !r.Caps.GoodbyeEcho {
 		return nil
 	}
-	it, e, err := r.readItem(r.list)
+	it, e, err := r.readItem()
 	if err != nil {
 		return fmt.Errorf("wait for the end of the session: %w", err)
 	}
@@ -336,17 +332,4 @@ func (v *events) next(phases int, flush func() error) (index int32, ok bool, err
 		}
 		<-v.signal
 	}
-}
-
-// bitset is a set of file indexes for several goroutines.
-type bitset []atomic.Uint32
-
-func newBitset(n int) bitset { return make(bitset, (n+31)/32) }
-
-func (b bitset) add(i int32) { b[i/32].Or(1 << (i % 32)) }
-
-// take removes an index and reports whether it was there.
-func (b bitset) take(i int32) bool {
-	mask := uint32(1) << (i % 32)
-	return b[i/32].And(^mask)&mask != 0
 }

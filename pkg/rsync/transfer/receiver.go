@@ -39,7 +39,7 @@ func (r *receiver) receiveFiles(ctx context.Context) (err error) {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		it, e, err := f.readItem(f.list)
+		it, e, err := f.readItem()
 		if err != nil {
 			return err
 		}
@@ -69,7 +69,7 @@ func (f *fileReceiver) nextPhase() (over bool, err error) {
 
 func (f *fileReceiver) item(it item, e *filelist.Entry) error {
 	if f.pos != nil {
-		f.pos.Position(int(it.index), f.list.Len())
+		f.pos.Position(it.position(), f.parts.entries())
 	}
 	if it.flags&proto.ItemTransfer == 0 {
 		f.noteItem(e, it)
@@ -78,7 +78,7 @@ func (f *fileReceiver) item(it item, e *filelist.Entry) error {
 	if !e.IsRegular() {
 		return proto.Failf(proto.ExitProtocol, "the sending side sends data for %q, which is not a regular file", e.Path())
 	}
-	if !f.asked.take(it.index) {
+	if !it.part.asked.take(it.at()) {
 		return proto.Failf(proto.ExitProtocol, "the sending side sends %q, which was not asked for", e.Path())
 	}
 	f.obs.Item(e, it.flags)
@@ -104,7 +104,7 @@ func (f *fileReceiver) item(it item, e *filelist.Entry) error {
 // returned, others reported.
 func (f *fileReceiver) file(it item, e *filelist.Entry, head delta.Head) error {
 	p := f.path(e)
-	have, exists, err := f.before(it.index, p)
+	have, exists, err := f.before(it, p)
 	if err != nil {
 		f.failFile("stat %q failed: %v", p, reason(err))
 		return f.discard(head)
@@ -141,8 +141,8 @@ func (f *fileReceiver) file(it item, e *filelist.Entry, head delta.Head) error {
 
 // before looks at what the file will replace, unless the generator has just
 // seen that there is nothing.
-func (f *fileReceiver) before(index int32, p string) (rootfs.Info, bool, error) {
-	if f.absent.take(index) {
+func (f *fileReceiver) before(it item, p string) (rootfs.Info, bool, error) {
+	if it.part.absent.take(it.at()) {
 		return rootfs.Info{}, false, nil
 	}
 	return f.lookup(p)

@@ -15,7 +15,7 @@ import (
 
 // deletePass deletes in all folders of the list (generator.c:do_delete_pass).
 func (g *generator) deletePass() error {
-	for i, e := range g.list.All() {
+	for i, e := range g.part.All() {
 		if !e.IsDir() || e.Mark&filelist.MarkDropped != 0 {
 			continue
 		}
@@ -114,8 +114,8 @@ func (g *generator) protected(p string, isDir, doomed bool) bool {
 
 // listed reports whether the list has an entry of this name, of any type.
 func (g *generator) listed(p string) bool {
-	return g.list.Find(p, false, g.Caps.DirsSortLast) >= 0 ||
-		g.Caps.DirsSortLast && g.list.Find(p, true, true) >= 0
+	return g.part.Find(p, false, g.Caps.DirsSortLast) >= 0 ||
+		g.Caps.DirsSortLast && g.part.Find(p, true, true) >= 0
 }
 
 // mustSpare reports whether errors on the sending side forbid deletions: what

@@ -21,7 +21,6 @@ import (
 type sender struct {
 	*common
 	sources []Source
-	list    *filelist.List
 	sums    *checksum.Blocks
 	whole   hash.Hash
 	phase   int
@@ -48,10 +47,10 @@ func (s *sender) run(ctx context.Context) error {
 	if s.tokens, err = s.newTokenWriter(); err != nil {
 		return err
 	}
-	if s.list, err = s.sendList(ctx, s.sources); err != nil {
+	if err = s.sendList(ctx, s.sources); err != nil {
 		return err
 	}
-	if s.list.Len() == 0 && s.Server {
+	if s.parts.entries() == 0 && s.Server {
 		// main.c:do_server_sender: a server has nothing more to say then.
 		return s.W.Flush()
 	}
@@ -85,7 +84,7 @@ func (s *sender) answer(ctx context.Context) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		it, e, err := s.readItem(s.list)
+		it, e, err := s.readItem()
 		if err != nil {
 			return err
 		}
@@ -107,7 +106,7 @@ func (s *sender) answer(ctx context.Context) error {
 // request answers one request.
 func (s *sender) request(it item, e *filelist.Entry) error {
 	if s.pos != nil {
-		s.pos.Position(int(it.index), s.list.Len())
+		s.pos.Position(it.position(), s.parts.entries())
 	}
 	if it.flags&proto.ItemTransfer == 0 {
 		s.noteItem(e, it)
@@ -296,7 +295,7 @@ func (s *sender) readGoodbye() error {
 	if err := s.W.Flush(); err != nil {
 		return err
 	}
-	it, e, err := s.readItem(s.list)
+	it, e, err := s.readItem()
 	if err != nil {
 		return fmt.Errorf("wait for the end of the session: %w", err)
 	}

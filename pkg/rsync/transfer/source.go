@@ -52,7 +52,7 @@ type walker struct {
 }
 
 // sendList walks the sources and sends the list (flist.c:send_file_list).
-func (c *common) sendList(ctx context.Context, sources []Source) (*filelist.List, error) {
+func (c *common) sendList(ctx context.Context, sources []Source) error {
 	w := &walker{
 		common: c, ctx: ctx, sources: sources, list: &filelist.List{},
 		enc: filelist.NewEncoder(c.Caps, c.fields()), users: userNames(), groups: groupNames(),
@@ -61,7 +61,7 @@ func (c *common) sendList(ctx context.Context, sources []Source) (*filelist.List
 	for i, s := range sources {
 		w.from = uint16(i)
 		if err := w.source(s); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	ioError := c.ioError.Load()
@@ -70,15 +70,17 @@ func (c *common) sendList(ctx context.Context, sources []Source) (*filelist.List
 	}
 	w.buf = w.enc.AppendEnd(w.buf, ioError, w.users.list, w.groups.list)
 	if err := w.send(); err != nil {
-		return nil, err
+		return err
 	}
 	if err := c.W.Flush(); err != nil {
-		return nil, fmt.Errorf("send file list: %w", err)
+		return fmt.Errorf("send file list: %w", err)
 	}
 	c.stats.ListSize = c.W.Total() - start
 	c.obs.Listed(w.list.Len(), true)
 	w.list.Sort(c.Caps.DirsSortLast)
-	return w.list, nil
+	c.parts.add(w.list)
+	c.parts.seal()
+	return nil
 }
 
 // send hands what is encoded to the writer.
@@ -187,7 +189,7 @@ func (w *walker) add(root *rootfs.Root, p string, in rootfs.Info, mark filelist.
 		UID: in.UID, GID: in.GID, Mark: mark, From: w.from,
 	}
 	e.SetPath(p)
-	if last := w.list.At(int32(w.list.Len()) - 1); last != nil && last.Dir == e.Dir {
+	if last := w.list.Last(); last != nil && last.Dir == e.Dir {
 		e.Dir = last.Dir
 	}
 	if w.opt.HardLinks && !in.IsDir() && filelist.NeedsInode(w.Caps, in.IsRegular(), in.Nlink) {

@@ -103,6 +103,7 @@ type common struct {
 	limits  delta.SumLimits
 	out     wire.IndexCoder
 	in      wire.IndexCoder
+	parts   window       // of the file list
 	ioError atomic.Int32 // proto.IOErr* flags of this run
 	xferErr atomic.Bool  // an error that makes the run partial
 	stats   Stats
