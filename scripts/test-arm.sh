@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Runs the ARM binary under an emulated ARMv5 processor: scripts/test-arm.sh BINARY.
 # The tests named TestARM... of cmd/empegsync start it by
-# "qemu-arm -cpu arm926 $EMPEGSYNC_ARM"; none of them may skip.
+# "qemu-arm -cpu arm926 $EMPEGSYNC_ARM"; none of them may skip. One of their
+# peers is the rsync that Debian builds for armel.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 go=${GO:-go}
@@ -18,5 +19,14 @@ qemu-arm -cpu arm926 "$binary" version
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 "$go" build -o "$dir/testreport" ./tools/testreport
-EMPEGSYNC_ARM=$binary "$go" test -json -count=1 -timeout 8m -run ARM ./cmd/empegsync |
+armel=$PWD/dist/armel
+scripts/foreign-debs.sh armel "$armel" rsync libacl1 libatomic1 libc6 libgcc-s1 liblz4-1 libpopt0 \
+	libssl3 libxxhash0 libzstd1 zlib1g
+for lib in lib usr/lib; do
+	libraries=${libraries:+$libraries:}$armel/$lib/arm-linux-gnueabi
+done
+debian="qemu-arm -cpu arm926 -L $armel -E LD_LIBRARY_PATH=$libraries $armel/usr/bin/rsync"
+$debian --version | sed -n 1p
+
+EMPEGSYNC_ARM=$binary EMPEGSYNC_ARMEL=$debian "$go" test -json -count=1 -timeout 8m -run ARM ./cmd/empegsync |
 	"$dir/testreport" -no-skip -least 1
