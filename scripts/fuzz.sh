@@ -11,12 +11,16 @@ list=$(grep -rHoE --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' -- "$@" | sort
 	echo "fuzz: no fuzz target below $*" >&2
 	exit 1
 }
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
 failed=()
+count=0
 while IFS=: read -r file func; do
 	name=${func#func }
 	package=./$(dirname "$file")
-	echo "== $package $name"
-	if ! "$go" test -run '^$' -fuzz "^$name\$" -fuzztime "$time" "$package" </dev/null; then
+	count=$((count + 1))
+	if ! "$go" test -run '^$' -fuzz "^$name\$" -fuzztime "$time" "$package" </dev/null >"$log" 2>&1; then
+		cat "$log"
 		failed+=("$package $name")
 	fi
 done <<<"$list"
@@ -24,3 +28,4 @@ if [ ${#failed[@]} -gt 0 ]; then
 	printf 'fuzz: failed: %s\n' "${failed[@]}" >&2
 	exit 1
 fi
+echo "$count fuzz targets ran for $time each"
