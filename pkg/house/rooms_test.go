@@ -31,7 +31,8 @@ func rooms() []room {
 	return []room{
 		{"pkg/rsync/proto", pure, nil, "facts of the protocol, the one place that compares versions; it depends on nothing"},
 		{"pkg/rsync/checksum", pure, nil, "sums are functions of bytes"},
-		{"pkg/rsync/options", pure, nil, "one table of options, read by clients, servers and help alike"},
+		{"pkg/rsync/chmod", pure, nil, "modes in, modes out"},
+		{"pkg/rsync/options", pure, []string{"pkg/rsync/chmod"}, "one table of options, read by clients, servers and help alike"},
 		{"pkg/rsync/conf", pure, nil, "text in, configuration out; who opens the file is not its business"},
 
 		{"pkg/rsync/wire", codec, nil, "the bounded reader and the writer under all other codecs"},

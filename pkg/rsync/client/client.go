@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/empegsync/empegsync/pkg/rsync/chmod"
 	"github.com/empegsync/empegsync/pkg/rsync/filter"
 	"github.com/empegsync/empegsync/pkg/rsync/options"
 	"github.com/empegsync/empegsync/pkg/rsync/proto"
@@ -240,14 +241,31 @@ func (c *Client) shake(cn *conn, places []Remote, push bool, rules *filter.Rules
 	if err := c.sendRules(cn.w, a.Caps, rules, push); err != nil {
 		return l, err
 	}
+	changes, err := c.chmod()
+	if err != nil {
+		return l, err
+	}
 	if c.Agreed != nil {
 		c.Agreed(a.Caps)
 	}
 	return transfer.Link{
-		R: cn.r, W: cn.w, Caps: a.Caps, Seed: a.Seed, FileSum: a.FileSum, ListSum: a.ListSum,
+		Chmod: changes,
+		R:     cn.r, W: cn.w, Caps: a.Caps, Seed: a.Seed, FileSum: a.FileSum, ListSum: a.ListSum,
 		Compression: a.Compression,
 		PeerFrames:  a.PeerFrames, Abort: cn.close, Busy: func() { session.Touch(cn.Conn) },
 	}, nil
+}
+
+// chmod are the changes that --chmod asks for.
+func (c *Client) chmod() (chmod.Modes, error) {
+	if c.Options.Chmod == "" {
+		return nil, nil
+	}
+	m, err := chmod.Parse(c.Options.Chmod, c.Umask)
+	if err != nil {
+		return nil, proto.Fail(proto.ExitSyntax, err)
+	}
+	return m, nil
 }
 
 // enter greets a daemon and asks for a module and what is to be done there.

@@ -46,6 +46,7 @@ func (c *Client) startInside(ctx context.Context, args []string, in *inside) (ne
 	if err != nil {
 		return nil, proto.Failf(proto.ExitIPC, "this program does not understand its own arguments: %w", err)
 	}
+	opt.Super = c.Options.Super // both sides are this process
 	toRead, toWrite, far, err := fourEnds()
 	if err != nil {
 		return nil, proto.Fail(proto.ExitIPC, err)

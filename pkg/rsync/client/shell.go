@@ -194,6 +194,9 @@ func (p *process) ended(err error) error {
 	if status <= int(proto.ExitCode(err)) {
 		return err
 	}
+	if err != nil && status == int(proto.ExitStreamIO) {
+		return err // the far end only says that we have hung up
+	}
 	if e := proto.Exit(status); err == nil && Partial(e) {
 		return proto.Fail(e, e) // the far end has said what is missing
 	}

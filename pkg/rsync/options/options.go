@@ -125,6 +125,7 @@ type Options struct {
 	Perms, Times, Owner, Group  bool // -p -t -o -g
 	NumericIDs                  bool
 	OmitDirTimes, OmitLinkTimes bool // -O -J
+	Attributes
 
 	// What is skipped.
 	Update            bool // -u

@@ -71,6 +71,8 @@ type state struct {
 	delete, deleteBefore, deleteAfter bool
 	deleteDuring                      DeleteMode // None, During or Delay
 
+	chownUser, chownGroup bool // UserMap or GroupMap is from --chown
+
 	become mode // parse again in this mode, 0: no
 	dotted bool // a server's "." has been passed
 }
@@ -222,7 +224,10 @@ func (s *state) apply(e entry, name, val string) *Error {
 
 // unsupported names what is missing: the option or one that it stands for.
 func (s *state) unsupported(r *row, name string) *Error {
-	if r.needs == "" {
+	switch {
+	case r.lacks != "":
+		return syntaxError("%s%s", s.remote(), r.lacks)
+	case r.needs == "":
 		return unsupportedError(name)
 	}
 	return &Error{Kind: Unsupported, Option: "--" + r.needs,

@@ -50,6 +50,7 @@ type row struct {
 	group       group
 
 	needs string // an option that this one stands for, among others
+	lacks string // what rsync itself says where it was built without the option
 
 	modes       mode   // where it is supported
 	daemonMode  bool   // rsync knows it with --daemon ...
@@ -108,6 +109,9 @@ func value(long, short, arg, help string, on action) row {
 func todo(long, short, arg, help string) row {
 	return row{long: long, short: short, arg: arg, help: help}
 }
+
+// never marks an option that Debian's rsync does not have either, with its words.
+func (r row) never(words string) row { r.lacks = words; return r }
 
 // in says where the option is supported.
 func (r row) in(m mode) row { r.modes = m; return r }

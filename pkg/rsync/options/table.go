@@ -74,23 +74,27 @@ func keepRows() []row {
 		flag("omit-link-times", "J", "do not keep the times of symlinks",
 			func(o *Options) *bool { return &o.OmitLinkTimes }).no().letter(12, onlyPush),
 		flag("hard-links", "H", "keep hard links", func(o *Options) *bool { return &o.HardLinks }).no().letter(21, anySide),
-		todo("executability", "E", "", "keep only whether a file can be executed").from("2.6.7"),
-		todo("chmod", "", "CHMOD", "change permissions on the way").from("2.6.7"),
+		flag("executability", "E", "keep only whether a file can be executed", func(o *Options) *bool { return &o.Executability }).from("2.6.7").
+			toServer(29, executabilityLetter),
+		value("chmod", "", "CHMOD", "change permissions on the way", addChmod).from("2.6.7"),
 		todo("acls", "A", "", "keep access control lists").from("3.0.0").no(),
 		todo("xattrs", "X", "", "keep extended attributes").from("3.0.0").no(),
 		todo("atimes", "U", "", "keep access times").from("3.2.0").no(),
 		todo("open-noatime", "", "", "read files without changing their access times").from("3.2.0").noLong(),
-		todo("crtimes", "N", "", "keep creation times").from("3.2.3").no(),
-		todo("super", "", "", "try what only root may do").from("2.6.7").noLong().undo(lacking("--no-super")),
+		todo("crtimes", "N", "", "keep creation times").from("3.2.3").no().never("This rsync does not support --crtimes (-N)"),
+		value("super", "", "", "try what only root may do", setSuper(SuperYes)).from("2.6.7").noLong().undo(setSuper(SuperNo)).
+			toServer(126, superWord),
 		todo("fake-super", "", "", "keep root's attributes in extended attributes").from("3.0.0"),
 		todo("munge-links", "", "", "disable symlinks by a prefix").noLong(),
 		todo("keep-dirlinks", "K", "", "treat a symlink to a directory at the destination as one").from("2.6.3"),
 		todo("drop-D", "", "", "create no devices and specials").from("3.5.0").noLong(),
 		todo("insecure-links", "", "", "follow symlinks of others in paths given as options").from("3.5.0").noLong(),
 		todo("confine-root", "", "DIR", "refuse paths given as options that lead out of DIR").from("3.5.0"),
-		todo("usermap", "", "STRING", "map owners").from("3.1.0"),
-		todo("groupmap", "", "STRING", "map groups").from("3.1.0"),
-		todo("chown", "", "USER:GROUP", "give everything to one owner").from("3.1.0"),
+		value("usermap", "", "STRING", "map owners: FROM:TO,... by names, numbers, ranges or *", setMap(userMapping())).from("3.1.0").
+			toServer(138, mapWord(userMapping())),
+		value("groupmap", "", "STRING", "map groups in the same way", setMap(groupMapping())).from("3.1.0").
+			toServer(139, mapWord(groupMapping())),
+		value("chown", "", "USER:GROUP", "give everything to one owner", setChown).from("3.1.0"),
 	}
 }
 

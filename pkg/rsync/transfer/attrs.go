@@ -25,7 +25,7 @@ func (g *generator) itemFlags(e *filelist.Entry, have rootfs.Info, exists bool, 
 	} else if more&(proto.ItemTransfer|proto.ItemLocalChange) != 0 {
 		f |= proto.ItemTime
 	}
-	if g.opt.Perms && !e.IsLink() && (e.Mode^have.Mode)&filelist.ModePerm != 0 {
+	if g.permsDiffer(e, have) {
 		f |= proto.ItemPerms
 	}
 	if g.owners.setUID && g.owners.uid(e.UID) != have.UID {
@@ -39,17 +39,6 @@ func (g *generator) itemFlags(e *filelist.Entry, have rootfs.Info, exists bool, 
 
 func (r *receiver) keepsTime(e *filelist.Entry) bool {
 	return r.opt.Times && !(e.IsDir() && r.opt.OmitDirTimes) && !(e.IsLink() && r.opt.OmitLinkTimes)
-}
-
-// mode returns the permission bits that an entry gets here (rsync.c:dest_mode).
-func (r *receiver) mode(e *filelist.Entry, have rootfs.Info, exists bool) uint32 {
-	switch {
-	case r.opt.Perms:
-		return e.Mode & filelist.ModePerm
-	case exists:
-		return have.Perm()
-	}
-	return e.Mode & 0o777 &^ r.umask
 }
 
 // meta returns the metadata that an entry should have.

@@ -152,7 +152,7 @@ func (g *generator) entry(index int32) error {
 		err = g.file(index, e, p, have, exists)
 	case e.IsLink() && g.opt.Links:
 		err = g.link(index, e, p, have, exists)
-	case e.IsDevice() && g.opt.Devices, e.IsSpecial() && g.opt.Specials:
+	case e.IsDevice() && g.opt.Devices && g.mayMakeDevices(), e.IsSpecial() && g.opt.Specials:
 		err = g.node(index, e, p, have, exists)
 	default:
 		g.report(proto.TagInfo, "skipping non-regular file %q", p)

@@ -201,8 +201,12 @@ func (r *receiver) readList() (*filelist.List, error) {
 	list.Sort(r.Caps.DirsSortLast)
 	r.parts.add(list)
 	r.parts.seal()
-	r.owners = newOwners(list, r.opt.Owner, r.opt.Group, r.opt.NumericIDs || r.Nameless)
+	warn := func(text string) { r.report(proto.TagError, "%s", text) }
+	if r.owners, err = newOwners(list, r.opt, r.Nameless, r.Caps.ID0Names, warn); err != nil {
+		return nil, err
+	}
 	for _, e := range list.All() {
+		r.adopt(e)
 		if e.Mark&filelist.MarkDropped == 0 {
 			r.count(e)
 		}

@@ -188,6 +188,9 @@ func (w *walker) add(root *rootfs.Root, p string, in rootfs.Info, mark filelist.
 		Size: in.Size, Mtime: in.Mtime, Nsec: in.MtimeNsec, Mode: in.Mode,
 		UID: in.UID, GID: in.GID, Mark: mark, From: w.from,
 	}
+	if !in.IsSymlink() {
+		e.Mode = w.Chmod.Apply(e.Mode)
+	}
 	e.SetPath(p)
 	if last := w.list.Last(); last != nil && last.Dir == e.Dir {
 		e.Dir = last.Dir

@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 
 	"github.com/empegsync/empegsync/pkg/rsync/checksum"
+	"github.com/empegsync/empegsync/pkg/rsync/chmod"
 	"github.com/empegsync/empegsync/pkg/rsync/compress"
 	"github.com/empegsync/empegsync/pkg/rsync/delta"
 	"github.com/empegsync/empegsync/pkg/rsync/filelist"
@@ -44,6 +45,11 @@ type Link struct {
 	Nameless bool
 	// PeerFrames is set when what the peer sends comes in frames.
 	PeerFrames bool
+	// Chmod changes the permissions that the list's entries have on this side.
+	// ChmodAll has a receiving side change those that are there, too, where
+	// permissions are not preserved (rsyncd.conf: incoming chmod).
+	Chmod    chmod.Modes
+	ChmodAll bool
 	// Busy, if not nil, is called now and then while this side works without
 	// anything to say, so that the peer's silence is not taken for a stall.
 	Busy func()

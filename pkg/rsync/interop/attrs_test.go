@@ -1,0 +1,67 @@
+package interop
+
+import (
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// then is when the tests' files were written.
+const then = 1_000_000_000
+
+// plainTree has files, folders and a link with all sorts of modes and owners.
+func plainTree(s *sandbox, dir string) {
+	s.write(dir+"/file", []byte("a file"), then)
+	s.write(dir+"/script", []byte("#!/bin/sh\n"), then+1)
+	s.write(dir+"/sub/secret", []byte("a secret"), then+2)
+	s.write(dir+"/sub/bin/tool", []byte("a tool"), then+3)
+	s.must(os.Symlink("file", dir+"/link"))
+	for name, mode := range map[string]uint32{"file": 0o664, "script": 0o755, "sub/secret": 0o600, "sub/bin/tool": 0o4711, "sub": 0o750, "sub/bin": 0o2775} {
+		if os.Geteuid() == 0 {
+			s.must(os.Lchown(dir+"/"+name, 1000+int(mode), 33))
+		}
+		s.must(syscall.Chmod(dir+"/"+name, mode))
+	}
+	s.settle(dir, "sub/bin", "sub", ".")
+}
+
+// settle gives folders and links times of their own.
+func (s *sandbox) settle(dir string, names ...string) {
+	for i, n := range names {
+		s.must(touch(dir+"/"+n, then+100+int64(i)))
+	}
+	_ = touch(dir+"/link", then+50)
+}
+
+func touch(p string, sec int64) error {
+	at := unix.NsecToTimespec(sec * 1e9)
+	return unix.UtimesNanoAt(unix.AT_FDCWD, p, []unix.Timespec{at, at}, unix.AT_SYMLINK_NOFOLLOW)
+}
+
+// olderTree is a destination with some of plainTree's files, otherwise.
+func olderTree(s *sandbox, dir string) {
+	s.write(dir+"/file", []byte("a file"), then)
+	s.write(dir+"/script", []byte("#!/bin/sh\n"), then+1)
+	s.write(dir+"/sub/bin/tool", []byte("an older tool"), then)
+	s.must(syscall.Chmod(dir+"/file", 0o755))
+	s.must(syscall.Chmod(dir+"/script", 0o640))
+	s.must(syscall.Chmod(dir+"/sub/bin/tool", 0o600))
+	s.settle(dir, "sub/bin", "sub")
+}
+
+// TestModesAndOwners compares --chmod, -E and the maps of owners with rsync.
+func TestModesAndOwners(t *testing.T) {
+	for _, flags := range []string{
+		"-ai --chmod=Dg+s,Fo-rwx,+X", "-rlti --chmod=F600,D711", "-rltE -i", "-rltEi --chmod=a+x", "-ai --chmod=u=rwX,go=u --no-p", "-aii --chmod=ug=s",
+		"-ai --chown=1:2", "-ai --chown=nobody", "-ai --usermap=1436:7,1400-1500:8,*:9", "-ai --usermap=root:5 --groupmap=www-data:7,root:9",
+		"-rti --usermap=0:12 --numeric-ids", "-ai --groupmap=w*:12,?oot:13 --protocol=29", "-ai --usermap=root:12 --protocol=30", "-rti --chown=:1",
+		"-ai --usermap=nosuch:1,daemon:nosuch", "-ai --usermap=1-:2", "-ai --no-super", "-ai --super --owner",
+	} {
+		t.Run(flags, func(t *testing.T) {
+			oracle{flags: strings.Fields(flags), source: plainTree, dest: olderTree}.run(t)
+		})
+	}
+}
