@@ -140,7 +140,7 @@ func (r *rsyncRun) run(ctx context.Context) (fmt.Stringer, error) {
 	if list && route.To != nil {
 		return nil, proto.Failf(proto.ExitUnsupported, "--list-only with a destination on another machine is not supported yet: leave out the destination")
 	}
-	r.prepare(route)
+	r.prepare(ctx, route)
 	if modules := len(route.From) == 1 && !route.From[0].Shell && route.From[0].Module == ""; modules {
 		return nil, r.client.List(ctx, route.From[0])
 	}
@@ -172,7 +172,7 @@ func (r *rsyncRun) run(ctx context.Context) (fmt.Stringer, error) {
 }
 
 // prepare makes the client and its report for a route.
-func (r *rsyncRun) prepare(route client.Route) {
+func (r *rsyncRun) prepare(ctx context.Context, route client.Route) {
 	pull := len(route.From) > 0
 	r.report = &client.Report{
 		Printer: client.Printer{
@@ -185,7 +185,12 @@ func (r *rsyncRun) prepare(route client.Route) {
 	}
 	r.client = &client.Client{
 		Options: r.opt, Umask: umask(), Observer: r.report,
-		Say: func(line string) { fmt.Fprintln(r.out, line) },
+		Say: func(line string) {
+			if r.opt.Quiet == 0 {
+				fmt.Fprintln(r.out, line)
+			}
+		},
+		Secrets: secrets(ctx, r.streams),
 		Shell: client.Shell{
 			Default: os.Getenv("RSYNC_RSH"), Connect: os.Getenv("RSYNC_CONNECT_PROG"), Stderr: r.streams.err,
 		},

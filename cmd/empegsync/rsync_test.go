@@ -44,7 +44,15 @@ func newTwin(t *testing.T) *twin {
 		text += fmt.Sprintf("[%s]\npath = %s/%s\ncomment = the %[1]s one\n", side, w.dir, side)
 	}
 	must(t, os.WriteFile(config, []byte(text), 0o644))
-	w.addr = listen(t, func(conn *net.TCPConn) {
+	w.addr = debianDaemon(t, config)
+	return w
+}
+
+// debianDaemon serves a configuration by Debian's rsync, a process for each
+// connection, and returns its address.
+func debianDaemon(t *testing.T, config string, flags ...string) (addr string) {
+	t.Helper()
+	return listen(t, func(conn *net.TCPConn) {
 		f, err := conn.File()
 		if err != nil {
 			if !errors.Is(err, net.ErrClosed) { // as at the test's end
@@ -53,11 +61,10 @@ func newTwin(t *testing.T) *twin {
 			return
 		}
 		defer f.Close()
-		cmd := exec.Command("rsync", "--daemon", "--config="+config)
+		cmd := exec.Command("rsync", append([]string{"--daemon", "--config=" + config}, flags...)...)
 		cmd.Stdin = f
 		_ = cmd.Run() // how it went is the client's to say
 	})
-	return w
 }
 
 // fill makes the folders anew.

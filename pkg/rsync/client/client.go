@@ -33,6 +33,8 @@ type Client struct {
 	Dial func(ctx context.Context, r Remote, opt *options.Options) (net.Conn, error)
 	// Shell says how remote shells are run.
 	Shell Shell
+	// Secrets says where the password for a daemon comes from.
+	Secrets Secrets
 	// Started, if not nil, is told the command line of a remote shell.
 	Started func(words []string)
 	// Agreed, if not nil, is told what both sides speak, before the list.
@@ -120,19 +122,19 @@ func (c *Client) version() int {
 
 // greet goes through the text part of a session.
 func (c *Client) greet(cn *conn, r Remote) (proto.Caps, bool, error) {
-	version, err := session.GreetServer(cn.r, cn.w, c.version())
+	greeting, err := session.GreetServer(cn.r, cn.w, c.version())
 	if err != nil {
 		return proto.Caps{}, false, fmt.Errorf("%s: %w", r.Address(), err)
 	}
-	caps, err := proto.New(version)
+	caps, err := proto.New(greeting.Version)
 	if err != nil {
 		return caps, false, err
 	}
-	listed, err := session.AskModule(cn.r, cn.w, r.Module, func(line string) {
-		if c.Say != nil {
-			c.Say(line)
-		}
-	})
+	ask, err := c.ask(r, caps, greeting.Digests)
+	if err != nil {
+		return caps, false, err
+	}
+	listed, err := session.AskModule(cn.r, cn.w, ask)
 	return caps, listed, err
 }
 
@@ -197,6 +199,8 @@ func (c *Client) open(ctx context.Context, places []Remote, push bool) (cn *conn
 		return nil, l, nil, err
 	}
 	switch {
+	case places[0].Shell && c.Options.PasswordFile != "":
+		return nil, l, nil, proto.Failf(proto.ExitSyntax, "The --password-file option may only be used when accessing an rsync daemon.")
 	case c.start != nil:
 		cn, err = c.start(ctx)
 	case places[0].Shell:

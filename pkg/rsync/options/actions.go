@@ -95,6 +95,10 @@ func setFamily(f Family) action {
 	return func(s *state, _ string) *Error { s.Family = f; return nil }
 }
 
+func setMotd(t Tri) action {
+	return func(s *state, _ string) *Error { s.Motd = t; return nil }
+}
+
 func becomeServer(s *state, _ string) *Error {
 	if s.mode == client {
 		s.become = server

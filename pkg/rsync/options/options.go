@@ -182,6 +182,10 @@ type Options struct {
 	Port      int    // 0 when not given
 	Address   string // local address to bind or listen on
 	Family    Family
+	// PasswordFile holds the password for a daemon, "" for none, "-" for the
+	// standard input. EarlyInput holds what its early exec gets.
+	PasswordFile, EarlyInput string
+	Motd                     Tri // No: leave out the daemon's lines of text
 
 	// Daemon mode.
 	Config   string // --config

@@ -20,7 +20,7 @@ func outputRows() []row {
 		todo("debug", "", "FLAGS", "choose what to say for finding faults").from("3.1.0"),
 		todo("stderr", "", "MODE", "choose where messages go: errors, all, client").from("3.2.3"),
 		todo("msgs2stderr", "", "", "an old form of --stderr=all").noLong().undo(lacking("--no-msgs2stderr")),
-		todo("motd", "", "", "show the daemon's message of the day").noLong().undo(lacking("--no-motd")),
+		value("motd", "", "", "show the daemon's message of the day (as is usual)", setMotd(Yes)).in(client).noLong().undo(setMotd(No)),
 		todo("8-bit-output", "8", "", "show names as they are").from("2.6.7").no(),
 		todo("outbuf", "", "N|L|B", "buffer output: not, by line, by block").from("3.1.0"),
 	}
@@ -48,8 +48,10 @@ func connectionRows() []row {
 		todo("sockopts", "", "OPTIONS", "set socket options").from("2.6.7").asDaemon(""),
 		todo("blocking-io", "", "", "use blocking I/O for the remote shell").noLong(),
 		todo("bwlimit", "", "RATE", "limit the rate").noLong().asDaemon(""),
-		todo("password-file", "", "FILE", "read the daemon's password from FILE"),
-		todo("early-input", "", "FILE", "give FILE to the daemon's early exec").from("3.2.1"),
+		value("password-file", "", "FILE", "read the daemon's password from FILE (else RSYNC_PASSWORD)",
+			text(func(o *Options) *string { return &o.PasswordFile })).in(client),
+		value("early-input", "", "FILE", "give FILE to the daemon's early exec", text(func(o *Options) *string { return &o.EarlyInput })).
+			in(client).from("3.2.1"),
 		todo("old-args", "", "", "let the remote shell split arguments").from("3.2.4").noLong(),
 		todo("secluded-args", "s", "", "send arguments within the protocol").alias("protect-args").no("protect-args"),
 		todo("trust-sender", "", "", "do not check the sender's file list").from("3.2.5"),

@@ -24,7 +24,8 @@ const (
 // Greeting is the first line that each side of a daemon connection sends.
 type Greeting struct {
 	Version int
-	Digests string // names of authentication digests, may be empty
+	// Digests names authentication digests; it may be empty.
+	Digests string
 }
 
 // ParseGreeting takes a greeting line apart, without its newline. A
@@ -99,24 +100,30 @@ func AppendGreeting(b []byte, version int) []byte {
 // GreetServer greets a daemon as its client: the daemon speaks first, and
 // hears a version that it understands. Only the start of our line goes out at
 // once, by which a daemon of this package knows that it need not wait for the
-// rest. It returns the version that both speak.
-func GreetServer(r *wire.Reader, w *wire.Writer, ours int) (int, error) {
+// rest. It returns the version that both speak, and the daemon's digests where
+// both sides have named some: each side chooses by the other's list, so that
+// one list alone decides nothing.
+func GreetServer(r *wire.Reader, w *wire.Writer, ours int) (Greeting, error) {
 	if err := proto.CheckOwn(ours); err != nil {
-		return 0, proto.Fail(proto.ExitSyntax, err)
+		return Greeting{}, proto.Fail(proto.ExitSyntax, err)
 	}
 	if err := sendText(w, marker); err != nil {
-		return 0, fmt.Errorf("greet the daemon: %w", err)
+		return Greeting{}, fmt.Errorf("greet the daemon: %w", err)
 	}
 	theirs, err := readGreeting(r)
 	if err != nil {
-		return 0, err
+		return Greeting{}, err
 	}
 	announced := proto.Announce(ours, theirs.Version)
 	line := AppendGreeting(nil, announced)
 	if _, err := w.Write(line[len(marker):]); err != nil {
-		return 0, err
+		return Greeting{}, err
 	}
-	return agree(announced, theirs.Version)
+	if !proto.NamesDigests(announced) {
+		theirs.Digests = ""
+	}
+	theirs.Version, err = agree(announced, theirs.Version)
+	return theirs, err
 }
 
 func readGreeting(r *wire.Reader) (Greeting, error) {

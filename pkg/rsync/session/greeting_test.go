@@ -87,8 +87,8 @@ func FuzzParseGreeting(f *testing.F) {
 			t.Errorf("%q: agreed on %d as a daemon", line, g.Version)
 		}
 		r, w, _ = said(line + "\n")
-		if v, err := GreetServer(r, w, proto.MaxVersion); err == nil && (v < proto.MinVersion || v > proto.MaxVersion) {
-			t.Errorf("%q: agreed on %d as a client", line, v)
+		if g, err := GreetServer(r, w, proto.MaxVersion); err == nil && (g.Version < proto.MinVersion || g.Version > proto.MaxVersion) {
+			t.Errorf("%q: agreed on %d as a client", line, g.Version)
 		}
 	})
 }
@@ -110,7 +110,7 @@ func TestOwnClientDoesNotWait(t *testing.T) {
 						}
 						agreed <- g.Version
 					}()
-					v, err := GreetServer(client.r, client.w, ours)
+					g, err := GreetServer(client.r, client.w, ours)
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -120,8 +120,8 @@ func TestOwnClientDoesNotWait(t *testing.T) {
 					if err := client.w.Flush(); err != nil {
 						t.Fatal(err)
 					}
-					if there := <-agreed; v != ours || there != ours {
-						t.Errorf("agreed on %d here and %d there", v, there)
+					if there := <-agreed; g.Version != ours || there != ours {
+						t.Errorf("agreed on %d here and %d there", g.Version, there)
 					}
 					if d := time.Since(start); d != 0 {
 						t.Errorf("%v were lost", d)
@@ -229,12 +229,12 @@ func TestOldDaemons(t *testing.T) {
 					fmt.Fprint(server, "old motd\n@RSYNCD: OK\n")
 				}
 			}()
-			v, err := GreetServer(client.r, client.w, proto.MaxVersion)
-			if v != old || err != nil {
-				t.Fatalf("agreed on %d, %v", v, err)
+			g, err := GreetServer(client.r, client.w, proto.MaxVersion)
+			if g.Version != old || g.Digests != "" || err != nil {
+				t.Fatalf("agreed on %+v, %v", g, err)
 			}
 			var lines []string
-			listed, err := AskModule(client.r, client.w, "drive0", func(l string) { lines = append(lines, l) })
+			listed, err := AskModule(client.r, client.w, Ask{Module: "drive0", Say: func(l string) { lines = append(lines, l) }})
 			if listed || err != nil || fmt.Sprint(lines) != "[old motd]" {
 				t.Errorf("listed %v, %v, %q", listed, err, lines)
 			}

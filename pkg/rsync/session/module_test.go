@@ -29,7 +29,7 @@ func TestAskModule(t *testing.T) {
 		{"list of an old daemon", "", "drive0\tThe first\n", []string{"drive0\tThe first"}, true, "", 0},
 		{"module ends with EXIT", "drive0", "@RSYNCD: EXIT\n", nil, true, "", 0},
 		{"closes", "drive0", "text\n", []string{"text"}, false, "read the daemon's answer: unexpected EOF", proto.ExitStartClient},
-		{"password", "drive0", "@RSYNCD: AUTHREQD abc\n", nil, false, `module "drive0" asks for a password`, proto.ExitUnsupported},
+		{"password", "drive0", "@RSYNCD: AUTHREQD abc\n", nil, false, `module "drive0" asks for a password`, proto.ExitStartClient},
 		{"refuses", "drive0", "@ERROR: Unknown module 'drive0'\n", nil, false, "@ERROR: Unknown module 'drive0'", proto.ExitStartClient},
 		{"refuses and draws", "drive0", "@ERROR: \x1b[2J\n", nil, false, `@ERROR: \#033[2J`, proto.ExitStartClient},
 		{"refuses without colon", "drive0", "@ERROR\n", nil, false, "@ERROR", proto.ExitStartClient},
@@ -41,7 +41,7 @@ func TestAskModule(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			r, w, heard := said(tt.says)
 			var lines []string
-			listed, err := AskModule(r, w, tt.module, func(l string) { lines = append(lines, l) })
+			listed, err := AskModule(r, w, Ask{Module: tt.module, Say: func(l string) { lines = append(lines, l) }})
 			wantError(t, err, tt.want, tt.code)
 			if d := cmp.Diff(tt.lines, lines); d != "" || listed != tt.listed {
 				t.Errorf("listed %v; lines:\n%s", listed, d)
@@ -58,7 +58,7 @@ func TestAskModule(t *testing.T) {
 func TestListBreaksOff(t *testing.T) {
 	r := wire.NewReader(io.MultiReader(strings.NewReader("drive0\n"), failing{os.ErrDeadlineExceeded}), 0)
 	_, w, _ := said("")
-	listed, err := AskModule(r, w, "", func(string) {})
+	listed, err := AskModule(r, w, Ask{Module: "", Say: func(string) {}})
 	wantError(t, err, "i/o timeout", proto.ExitTimeout)
 	if listed {
 		t.Error("listed all the same")

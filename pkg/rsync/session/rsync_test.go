@@ -110,11 +110,11 @@ func TestListBytesAreRsyncs(t *testing.T) {
 
 func listFromRsync(t *testing.T, dir string, version int, letters string, hardLinks bool) {
 	r, w := realDaemon(t, dir)
-	v, err := GreetServer(r, w, version)
-	if err != nil || v != version {
-		t.Fatalf("agreed on %d, %v", v, err)
+	g, err := GreetServer(r, w, version)
+	if err != nil || g.Version != version {
+		t.Fatalf("agreed on %+v, %v", g, err)
 	}
-	if _, err := AskModule(r, w, "mod", func(string) {}); err != nil {
+	if _, err := AskModule(r, w, Ask{Module: "mod", Say: func(string) {}}); err != nil {
 		t.Fatal(err)
 	}
 	short := "-logDtpr"
@@ -124,10 +124,10 @@ func listFromRsync(t *testing.T, dir string, version int, letters string, hardLi
 	if letters != "" {
 		short += "e" + letters
 	}
-	if err := SendArgs(w, capsOf(t, v), []string{"--server", "--sender", short, "--numeric-ids", ".", "mod/"}); err != nil {
+	if err := SendArgs(w, capsOf(t, g.Version), []string{"--server", "--sender", short, "--numeric-ids", ".", "mod/"}); err != nil {
 		t.Fatal(err)
 	}
-	a, err := Setup{Caps: capsOf(t, v), Refused: proto.CompatIncRecurse}.Run(r, w)
+	a, err := Setup{Caps: capsOf(t, g.Version), Refused: proto.CompatIncRecurse}.Run(r, w)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -176,7 +176,7 @@ func TestModulesOfRsync(t *testing.T) {
 			t.Fatalf("%d: %v", v, err)
 		}
 		var lines []string
-		listed, err := AskModule(r, w, "", func(l string) { lines = append(lines, l) })
+		listed, err := AskModule(r, w, Ask{Module: "", Say: func(l string) { lines = append(lines, l) }})
 		if err != nil || !listed || len(lines) != 1 || !strings.HasPrefix(lines[0], "mod ") {
 			t.Errorf("%d: %v, %v, %q", v, listed, err, lines)
 		}
@@ -185,7 +185,7 @@ func TestModulesOfRsync(t *testing.T) {
 	if _, err := GreetServer(r, w, proto.MaxVersion); err != nil {
 		t.Fatal(err)
 	}
-	_, err := AskModule(r, w, "nothing", func(string) {})
+	_, err := AskModule(r, w, Ask{Module: "nothing", Say: func(string) {}})
 	wantError(t, err, "@ERROR: Unknown module 'nothing'", proto.ExitStartClient)
 }
 
