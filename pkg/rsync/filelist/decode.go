@@ -278,6 +278,12 @@ func (d *Decoder) readAttributes(r *wire.Reader, flags proto.EntryFlags, e *Entr
 	if flags&proto.FlagSameMode == 0 {
 		d.mode = uint32(r.Int32())
 	}
+	if d.fields.Atimes && d.mode&ModeType != ModeDir {
+		if flags&proto.FlagSameAtime == 0 {
+			d.atime = r.VarLong(4)
+		}
+		e.SetAtime(d.atime)
+	}
 	d.readOwners(r, flags)
 	e.Mtime, e.Mode, e.UID, e.GID = d.mtime, d.mode, d.uid, d.gid
 	d.checkType(r, e)

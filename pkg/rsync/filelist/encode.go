@@ -15,6 +15,7 @@ type Fields struct {
 	Inodes   bool // which names are of one file (-H)
 	SumLen   int  // bytes of checksum with each regular file (-c), 0: none
 	Names    bool // names of owners and groups (not --numeric-ids)
+	Atimes   bool // access times of what is not a folder (-U)
 }
 
 // state is what both sides remember of the previous entry.
@@ -26,6 +27,7 @@ type state struct {
 	rdev      uint32 // before version 28
 	rdevMajor uint32
 	dev       uint64 // of the last hard-linked entry, before version 30
+	atime     int64  // of the last entry that has one
 }
 
 // Encoder encodes entries one after the other (flist.c:send_file_entry). The
@@ -174,6 +176,9 @@ func (e *Encoder) flags(f *Entry, same, rest int) proto.EntryFlags {
 	if e.caps.NsecTimes && f.Nsec != 0 {
 		x |= proto.FlagNsec
 	}
+	if e.caps.WideFlags && e.sendsAtime(f) && f.Atime() == e.atime {
+		x |= proto.FlagSameAtime
+	}
 	x |= e.deviceFlags(f)
 	if same > 0 {
 		x |= proto.FlagSameName
@@ -189,6 +194,8 @@ func (e *Encoder) flags(f *Entry, same, rest int) proto.EntryFlags {
 func sendsRdev(caps proto.Caps, fields Fields, f *Entry) bool {
 	return fields.Devices && f.IsDevice() || fields.Specials && f.IsSpecial() && !caps.SpecialsNoRdev
 }
+
+func (e *Encoder) sendsAtime(f *Entry) bool { return e.fields.Atimes && !f.IsDir() }
 
 func (e *Encoder) deviceFlags(f *Entry) proto.EntryFlags {
 	if !sendsRdev(e.caps, e.fields, f) {
@@ -280,6 +287,12 @@ func (e *Encoder) appendAttributes(b []byte, f *Entry, x proto.EntryFlags) []byt
 	}
 	if x&proto.FlagSameMode == 0 {
 		b = wire.AppendInt32(b, int32(f.Mode))
+	}
+	if e.sendsAtime(f) {
+		if x&proto.FlagSameAtime == 0 {
+			b = wire.AppendVarLong(b, f.Atime(), 4)
+		}
+		e.atime = f.Atime()
 	}
 	if x&proto.FlagSameUID == 0 {
 		b = e.appendVarInt30(b, int32(f.UID))

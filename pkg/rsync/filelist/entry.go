@@ -44,6 +44,7 @@ type extra struct {
 	sum          string // strong checksum of a regular file (--checksum)
 	linked       bool   // one of several names of one file (--hard-links)
 	dev, ino     uint64 // which file: equal pairs are one
+	atime        int64  // seconds since 1970 (--atimes)
 }
 
 // Mark is a set of flags that an entry has on this side.
@@ -130,6 +131,17 @@ func (e *Entry) Sum() string {
 
 // SetSum sets the strong checksum.
 func (e *Entry) SetSum(s []byte) { e.extra().sum = string(s) }
+
+// Atime returns the access time in seconds since 1970, if it came with the list.
+func (e *Entry) Atime() int64 {
+	if e.ext == nil {
+		return 0
+	}
+	return e.ext.atime
+}
+
+// SetAtime sets the access time.
+func (e *Entry) SetAtime(t int64) { e.extra().atime = t }
 
 // Inode returns what several names of one file have in common, if the entry
 // may be one of them. On a receiving side the numbers only tell files apart.

@@ -151,7 +151,7 @@ func TestMemoryIsBoundedByInput(t *testing.T) {
 // names, and what was understood survives a round trip.
 func FuzzDecode(f *testing.F) {
 	ds := dialects(f)
-	fields := []Fields{{}, all, {Links: true}, {UID: true, GID: true, Names: true}, {Devices: true}, {Specials: true, SumLen: 2}, {Inodes: true, Devices: true, Links: true}}
+	fields := []Fields{{}, all, {Links: true}, {UID: true, GID: true, Names: true}, {Devices: true}, {Specials: true, SumLen: 2}, {Atimes: true, Links: true}, {Inodes: true, Devices: true, Links: true}}
 	for i, d := range ds {
 		for j, fs := range fields {
 			f.Add(byte(i), byte(j), encode(d.caps, fs, zoo()[:12], 1, []IDName{{1, "a"}}, nil))

@@ -52,6 +52,32 @@ func olderTree(s *sandbox, dir string) {
 	s.settle(dir, "sub/bin", "sub")
 }
 
+// TestAccessTimes compares -U and --open-noatime with rsync. Reading what is
+// compared must not change it, and folders' access times are nobody's.
+func TestAccessTimes(t *testing.T) {
+	source := func(s *sandbox, dir string) {
+		plainTree(s, dir)
+		for i, name := range []string{"file", "script", "sub/secret", "sub/bin/tool"} {
+			s.must(accessed(dir+"/"+name, int64(then-1000*i)))
+		}
+	}
+	dest := func(s *sandbox, dir string) {
+		olderTree(s, dir)
+		s.must(accessed(dir+"/file", then))
+		s.must(accessed(dir+"/script", then-77))
+	}
+	for _, flags := range []string{"-aiU", "-aiUU --protocol=30", "-rltUi --protocol=29", "-aiUU --no-t -c", "-aHiU --open-noatime --protocol=28", "-aUi --size-only"} {
+		t.Run(flags, func(t *testing.T) {
+			oracle{flags: strings.Fields(flags), source: source, dest: dest, atimes: true}.run(t)
+		})
+	}
+}
+
+// accessed sets a file's access time alone.
+func accessed(p string, sec int64) error {
+	return unix.UtimesNanoAt(unix.AT_FDCWD, p, []unix.Timespec{unix.NsecToTimespec(sec * 1e9), {Nsec: unix.UTIME_OMIT}}, unix.AT_SYMLINK_NOFOLLOW)
+}
+
 // TestModesAndOwners compares --chmod, -E and the maps of owners with rsync.
 func TestModesAndOwners(t *testing.T) {
 	for _, flags := range []string{

@@ -12,7 +12,6 @@ import (
 	"slices"
 	"sort"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -20,6 +19,7 @@ import (
 	"github.com/empegsync/empegsync/pkg/rsync/options"
 	"github.com/empegsync/empegsync/pkg/rsync/proto"
 	"github.com/empegsync/empegsync/pkg/rsync/server"
+	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 )
 
@@ -59,7 +59,12 @@ func (o oracle) run(t *testing.T) {
 			o.source(s, s.src)
 			want, got := o.prepared(s, "want"), o.prepared(s, "got")
 			rsh := s.rsh()
+			unread := o.readTimes(t, s.src)
 			w := o.rsync(s, role, rsh, nil, want)
+			wantRead := o.readTimes(t, s.src)
+			for p, at := range unread {
+				s.must(accessed(p, at))
+			}
 			var g outcome
 			if strings.HasPrefix(role, "our server") {
 				g = o.rsync(s, role, rsh, []string{"--rsync-path=" + os.Args[0]}, got)
@@ -67,9 +72,33 @@ func (o oracle) run(t *testing.T) {
 				g = o.ours(s, role, rsh, got)
 			}
 			w.tree, g.tree = o.snapshot(t, want), o.snapshot(t, got)
+			if d := cmp.Diff(wantRead, o.readTimes(t, s.src)); d != "" {
+				t.Errorf("when the source was read, with rsync (-) and us (+):\n%s", d)
+			}
 			o.compare(t, w, g)
 		})
 	}
+}
+
+// readTimes gives the access times of a tree's files and links.
+func (o oracle) readTimes(t *testing.T, root string) map[string]int64 {
+	t.Helper()
+	times := map[string]int64{}
+	if !o.atimes {
+		return times
+	}
+	err := filepath.WalkDir(root, func(p string, d fs.DirEntry, err error) error {
+		var st unix.Stat_t
+		if err == nil && !d.IsDir() {
+			err = unix.Lstat(p, &st)
+			times[p], _ = st.Atim.Unix()
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return times
 }
 
 // prepared makes a destination, in a folder whose name is the same each time.
@@ -204,10 +233,11 @@ func difference(want, got string) string {
 	return out.String()
 }
 
-// snapshot is the tree with its extended attributes, ACLs among them.
+// snapshot is the tree with its extended attributes, ACLs among them. Access
+// times are taken before anything is read.
 func (o oracle) snapshot(t *testing.T, root string) string {
 	t.Helper()
-	lines := strings.Split(snapshot(t, root), "\n")
+	var lines []string
 	err := filepath.WalkDir(root, func(p string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -218,19 +248,17 @@ func (o oracle) snapshot(t *testing.T, root string) string {
 			n, err := unix.Lgetxattr(p, name, buf)
 			lines = append(lines, fmt.Sprintf("%-30s %s = %q %v", rel, name, buf[:max(n, 0)], err))
 		}
-		if o.atimes && d.Type().IsRegular() {
-			var st syscall.Stat_t
-			if err := syscall.Lstat(p, &st); err != nil {
-				return err
-			}
-			lines = append(lines, fmt.Sprintf("%-30s read at %d", rel, st.Atim.Sec))
-		}
 		return nil
 	})
+	for p, sec := range o.readTimes(t, root) {
+		rel, _ := filepath.Rel(root, p)
+		lines = append(lines, fmt.Sprintf("%-30s read at %d", rel, sec))
+	}
+	sort.Strings(lines)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return strings.Join(lines, "\n")
+	return strings.Join(append(lines, snapshot(t, root)), "\n")
 }
 
 // attributeNames lists a file's extended attributes.

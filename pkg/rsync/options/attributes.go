@@ -40,6 +40,8 @@ type Attributes struct {
 	// a map of "*".
 	UserMap, GroupMap string
 	Super             Super
+	Atimes            int  // count of -U; from 2 on files are read without changing theirs
+	OpenNoatime       bool // --open-noatime
 }
 
 // addChmod appends a list of changes to those given before.
@@ -117,6 +119,16 @@ func setChown(s *state, arg string) *Error {
 func executabilityLetter(o *Options, p Peer) string {
 	if o.Executability && !o.Perms && p.Push {
 		return "E"
+	}
+	return ""
+}
+
+func atimesLetters(o *Options, _ Peer) string { return strings.Repeat("U", min(o.Atimes, 2)) }
+
+// noAtimeWord is left out where -UU says it.
+func noAtimeWord(o *Options, _ Peer) string {
+	if o.OpenNoatime && o.Atimes < 2 {
+		return "--open-noatime"
 	}
 	return ""
 }

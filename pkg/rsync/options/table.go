@@ -79,8 +79,10 @@ func keepRows() []row {
 		value("chmod", "", "CHMOD", "change permissions on the way", addChmod).from("2.6.7"),
 		todo("acls", "A", "", "keep access control lists").from("3.0.0").no(),
 		todo("xattrs", "X", "", "keep extended attributes").from("3.0.0").no(),
-		todo("atimes", "U", "", "keep access times").from("3.2.0").no(),
-		todo("open-noatime", "", "", "read files without changing their access times").from("3.2.0").noLong(),
+		count("atimes", "U", "keep access times; twice: and read with --open-noatime", func(o *Options) *int { return &o.Atimes }).from("3.2.0").
+			no().undo(func(s *state, _ string) *Error { s.Atimes = 0; return nil }).toServer(26, atimesLetters),
+		flag("open-noatime", "", "read files without changing their access times", func(o *Options) *bool { return &o.OpenNoatime }).from("3.2.0").
+			noLong().toServer(190, noAtimeWord),
 		todo("crtimes", "N", "", "keep creation times").from("3.2.3").no().never("This rsync does not support --crtimes (-N)"),
 		value("super", "", "", "try what only root may do", setSuper(SuperYes)).from("2.6.7").noLong().undo(setSuper(SuperNo)).
 			toServer(126, superWord),

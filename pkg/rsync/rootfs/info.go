@@ -10,6 +10,7 @@ type Info struct {
 	UID, GID  uint32
 	MtimeNsec uint32 // 0...999999999
 	Mtime     int64  // seconds since 1970, may be negative
+	Atime     int64  // seconds since 1970
 	Size      int64  // bytes; for a symbolic link the length of its text
 	Rdev      uint64 // of a device node: see Major, Minor and MakeDev
 	Dev, Ino  uint64 // identity of the inode, for hard links and mount points
@@ -99,9 +100,10 @@ func (k *kernel) fstat(fd int, info *Info) error {
 // infoOf converts: the fields' widths differ between architectures.
 func infoOf(st *unix.Stat_t) Info {
 	sec, nsec := st.Mtim.Unix()
+	atime, _ := st.Atim.Unix()
 	return Info{
 		Mode: st.Mode, UID: st.Uid, GID: st.Gid, Size: st.Size,
-		Mtime: sec, MtimeNsec: uint32(nsec),
+		Mtime: sec, MtimeNsec: uint32(nsec), Atime: atime,
 		Rdev: st.Rdev, Dev: st.Dev, Ino: st.Ino, Nlink: uint64(st.Nlink),
 	}
 }
@@ -118,7 +120,7 @@ func statx(fd int, name string, info *Info) error {
 		if err == nil {
 			*info = Info{
 				Mode: uint32(st.Mode), UID: st.Uid, GID: st.Gid, Size: int64(st.Size),
-				Mtime: st.Mtime.Sec, MtimeNsec: st.Mtime.Nsec,
+				Mtime: st.Mtime.Sec, MtimeNsec: st.Mtime.Nsec, Atime: st.Atime.Sec,
 				Rdev: unix.Mkdev(st.Rdev_major, st.Rdev_minor), Dev: unix.Mkdev(st.Dev_major, st.Dev_minor),
 				Ino: st.Ino, Nlink: uint64(st.Nlink),
 			}

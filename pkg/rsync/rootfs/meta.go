@@ -35,10 +35,13 @@ type Meta struct {
 	Atime     int64
 }
 
-// Diff returns those of m's fields in which have differs. Atime is not part of an Info, so it always differs; a link's mode
+// Diff returns those of m's fields in which have differs. Of an Atime whole seconds are compared; a link's mode
 // never does, as Linux cannot set it. With owners, mode counts as different when a set-id bit is wanted: chown clears those.
 func (m Meta) Diff(have Info) Fields {
-	diff := m.Fields & FieldAtime
+	var diff Fields
+	if m.Atime != have.Atime {
+		diff |= m.Fields & FieldAtime
+	}
 	if m.UID != have.UID {
 		diff |= m.Fields & FieldUID
 	}

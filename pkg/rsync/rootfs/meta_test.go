@@ -31,7 +31,8 @@ func TestDiff(t *testing.T) {
 		{"group", change(func(m *Meta) { m.GID = 7 }), have, FieldGID},
 		{"seconds", change(func(m *Meta) { m.Mtime = 101 }), have, FieldMtime},
 		{"nanoseconds", change(func(m *Meta) { m.MtimeNsec = 6 }), have, FieldMtime},
-		{"atime", change(func(m *Meta) { m.Fields |= FieldAtime }), have, FieldAtime},
+		{"atime", change(func(m *Meta) { m.Fields |= FieldAtime; m.Atime = 7 }), have, FieldAtime},
+		{"the same atime", change(func(m *Meta) { m.Fields |= FieldAtime; m.AtimeNsec = 7 }), have, 0},
 		{"owner of a set-id file", Meta{Fields: FieldMode | FieldUID, Mode: 0o4755, UID: 7},
 			Info{Mode: unix.S_IFREG | 0o4755, UID: 1}, FieldMode | FieldUID},
 	}

@@ -25,6 +25,9 @@ func (g *generator) itemFlags(e *filelist.Entry, have rootfs.Info, exists bool, 
 	} else if more&(proto.ItemTransfer|proto.ItemLocalChange) != 0 {
 		f |= proto.ItemTime
 	}
+	if g.opt.Atimes > 0 && !e.IsDir() && !e.IsLink() && e.Atime() != have.Atime {
+		f |= proto.ItemAtime
+	}
 	if g.permsDiffer(e, have) {
 		f |= proto.ItemPerms
 	}
@@ -56,6 +59,10 @@ func (r *receiver) meta(e *filelist.Entry, have rootfs.Info, exists bool) rootfs
 	}
 	if r.keepsTime(e) {
 		m.Fields |= rootfs.FieldMtime
+	}
+	if r.opt.Atimes > 0 && !e.IsDir() {
+		m.Fields |= rootfs.FieldAtime
+		m.Atime = e.Atime()
 	}
 	return m
 }

@@ -268,7 +268,7 @@ func (g *generator) request(e *filelist.Entry, p string, have rootfs.Info, exist
 		_, err := g.W.Write(append(g.scratch, none...))
 		return err
 	}
-	f, info, err := g.root.OpenRead(p, 0)
+	f, info, err := g.root.OpenRead(p, g.openFlags())
 	if err != nil {
 		g.report(proto.TagWarning, "failed to open %q, continuing: %v", p, reason(err))
 		_, err := g.W.Write(append(g.scratch, none...))
@@ -293,7 +293,7 @@ func (g *generator) unchanged(e *filelist.Entry, p string, have rootfs.Info) boo
 	case have.Size != e.Size:
 		return false
 	case g.opt.Checksum:
-		sum, err := fileSum(g.root, p, g.ListSum)
+		sum, err := fileSum(g.root, p, g.openFlags(), g.ListSum)
 		return err == nil && string(sum) == e.Sum()
 	case g.opt.SizeOnly:
 		return true

@@ -10,6 +10,14 @@ import (
 
 const anyExec = 0o111
 
+// openFlags is how files are opened for reading.
+func (c *common) openFlags() rootfs.OpenFlags {
+	if c.opt.OpenNoatime || c.opt.Atimes > 1 {
+		return rootfs.NoAtime
+	}
+	return 0
+}
+
 // adopt makes an entry that has just come what this side takes it for.
 func (r *receiver) adopt(e *filelist.Entry) {
 	if r.Chmod != nil && !e.IsLink() {

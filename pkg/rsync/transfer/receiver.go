@@ -111,7 +111,7 @@ func (f *fileReceiver) file(it item, e *filelist.Entry, head delta.Head) error {
 	}
 	var basis *rootfs.File
 	if head.Count > 0 {
-		if basis, _, err = f.root.OpenRead(p, 0); err != nil {
+		if basis, _, err = f.root.OpenRead(p, f.openFlags()); err != nil {
 			// The sum at the end will not agree, and the file comes again.
 			basis = nil
 		} else {

@@ -142,7 +142,7 @@ func (s *sender) request(it item, e *filelist.Entry) error {
 
 // sendFile opens a file and sends it as a difference to sig.
 func (s *sender) sendFile(it item, e *filelist.Entry, sig *delta.Signature, lim delta.SumLimits) error {
-	f, info, err := s.sources[e.From].Root.OpenRead(e.Path(), 0)
+	f, info, err := s.sources[e.From].Root.OpenRead(e.Path(), s.openFlags())
 	if err != nil {
 		s.cannotOpen(it.index, e, err)
 		return nil
@@ -334,8 +334,8 @@ func (c *common) readLong() int64 {
 }
 
 // fileSum returns a file's strong sum as --checksum compares it.
-func fileSum(root *rootfs.Root, p string, a checksum.Algorithm) ([]byte, error) {
-	f, _, err := root.OpenRead(p, 0)
+func fileSum(root *rootfs.Root, p string, flags rootfs.OpenFlags, a checksum.Algorithm) ([]byte, error) {
+	f, _, err := root.OpenRead(p, flags)
 	if err != nil {
 		return nil, err
 	}

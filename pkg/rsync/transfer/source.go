@@ -188,6 +188,9 @@ func (w *walker) add(root *rootfs.Root, p string, in rootfs.Info, mark filelist.
 		Size: in.Size, Mtime: in.Mtime, Nsec: in.MtimeNsec, Mode: in.Mode,
 		UID: in.UID, GID: in.GID, Mark: mark, From: w.from,
 	}
+	if w.opt.Atimes > 0 && !in.IsDir() {
+		e.SetAtime(in.Atime)
+	}
 	if !in.IsSymlink() {
 		e.Mode = w.Chmod.Apply(e.Mode)
 	}
@@ -237,7 +240,7 @@ func (w *walker) complete(root *rootfs.Root, p string, in rootfs.Info, e *fileli
 	case in.IsSpecial():
 		e.Size = 0
 	case in.IsRegular() && w.opt.Checksum:
-		sum, err := fileSum(root, p, w.ListSum)
+		sum, err := fileSum(root, p, w.openFlags(), w.ListSum)
 		if err != nil {
 			w.failFile("checksum of %q failed: %v", p, reason(err))
 			return false

@@ -259,7 +259,7 @@ func (c *common) result() error {
 func Fields(opt *options.Options, sum checksum.Algorithm) filelist.Fields {
 	f := filelist.Fields{
 		UID: opt.Owner, GID: opt.Group, Links: opt.Links, Devices: opt.Devices, Specials: opt.Specials,
-		Inodes: opt.HardLinks, Names: !opt.NumericIDs,
+		Inodes: opt.HardLinks, Names: !opt.NumericIDs, Atimes: opt.Atimes > 0,
 	}
 	if opt.Checksum {
 		f.SumLen = sum.FileListSize()
