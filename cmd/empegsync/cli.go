@@ -26,6 +26,11 @@ type cli struct {
 	Rsync   rsyncCmd   `cmd:"" help:"Be rsync: the same options, output and exit codes."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 
+	Install   installCmd   `cmd:"" help:"Put this program on a player, so that it starts with it."`
+	Reinstate reinstateCmd `cmd:"" help:"Repair the installation after an upgrade of the player's software."`
+	Uninstall uninstallCmd `cmd:"" help:"Take this program off a player, and put everything back."`
+	Start     startCmd     `cmd:"" help:"Do in the background what the player's role asks for; the boot hook runs this."`
+
 	Worker workerCmd `cmd:"" hidden:"" help:"Serve one session as another user; started by serve."`
 }
 

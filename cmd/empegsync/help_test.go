@@ -13,7 +13,7 @@ func TestHelp(t *testing.T) {
 	t.Parallel()
 	r := call(t, "--help")
 	r.expect(t, 0)
-	for _, verb := range []string{"boot", "serve", "pull", "reindex", "version"} {
+	for _, verb := range []string{"boot", "serve", "pull", "reindex", "version", "install", "reinstate", "uninstall", "start"} {
 		if !strings.Contains(r.out, "\n  "+verb+" ") {
 			t.Errorf("the help does not name %s:\n%s", verb, r.out)
 		}
@@ -40,6 +40,9 @@ func TestUsage(t *testing.T) {
 		"pull host --timeout=soon":      "soon",
 		"pull host --ipv4 --ipv6":       "--ipv",
 		"reindex now":                   "now",
+		"install --role=king":           "king",
+		"install --master=a/b":          "a/b",
+		"reinstate now":                 "now",
 		"boot --wait-time=1":            "1",
 		"serve --frobnicate":            "--frobnicate",
 		"version --root=/":              "--root",

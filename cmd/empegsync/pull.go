@@ -14,7 +14,7 @@ import (
 
 // pullCmd mirrors a master's music.
 type pullCmd struct {
-	Master string `arg:"" help:"The master: HOST, HOST:PORT or rsync://HOST[:PORT]."`
+	Master string `arg:"" optional:"" help:"The master: HOST, HOST:PORT or rsync://HOST[:PORT]; else the one of the configuration."`
 	rootFlag
 	DryRun     bool `short:"n" help:"Show what would be done, change nothing."`
 	Verbose    int  `short:"v" type:"counter" help:"Name each file; twice: also those that are up to date."`
@@ -49,6 +49,9 @@ Examples:
 
 // Run implements the verb.
 func (p *pullCmd) Run(ctx context.Context, s *streams) error {
+	if err := p.fromSettings(); err != nil {
+		return &coded{err, exitUsage}
+	}
 	master, err := parseMaster(p.Master)
 	if err != nil {
 		return &coded{err, int(proto.ExitSyntax)}
@@ -82,6 +85,25 @@ func (p *pullCmd) Run(ctx context.Context, s *streams) error {
 		return nil
 	}
 	return restart(ctx, pl, p.Restart, p.DryRun, s)
+}
+
+// fromSettings takes the master from the player's configuration if none is named.
+func (p *pullCmd) fromSettings() error {
+	if p.Master != "" {
+		return nil
+	}
+	set, name, err := p.settings()
+	if err != nil {
+		return err
+	}
+	if set == nil || set.Master == "" {
+		return fmt.Errorf("pull from which \"<master>\"? Name it, or set \"master\" in %s", name)
+	}
+	if set.MasterUser != "" || set.PasswordFile != "" {
+		return fmt.Errorf("%s: a password for the master is not supported yet", name)
+	}
+	p.Master = set.Master
+	return nil
 }
 
 // refine sets what the flags say about the rsync part.

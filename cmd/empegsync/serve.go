@@ -14,6 +14,7 @@ import (
 
 	"github.com/empegsync/empegsync/pkg/mounts"
 	"github.com/empegsync/empegsync/pkg/player"
+	"github.com/empegsync/empegsync/pkg/role"
 	"github.com/empegsync/empegsync/pkg/rsync/conf"
 	"github.com/empegsync/empegsync/pkg/rsync/daemon"
 )
@@ -21,7 +22,7 @@ import (
 // serveCmd is the daemon.
 type serveCmd struct {
 	rootFlag
-	Config  string `placeholder:"FILE" type:"path" help:"The rsyncd.conf; else /etc/rsyncd.conf below the root, else the drives that are there, read only."`
+	Config  string `placeholder:"FILE" type:"path" help:"The rsyncd.conf; else the configuration of the installed player, else /etc/rsyncd.conf below the root, else the drives that are there, read only."`
 	Address string `placeholder:"HOST:PORT" help:"Listen here, whatever the file says. Port 0 lets the system choose."`
 	Check   bool   `help:"Only read the configuration and say what would be served."`
 }
@@ -81,6 +82,12 @@ func (c *serveCmd) Run(ctx context.Context, s *streams) (err error) {
 func (c *serveCmd) load() (*conf.Config, string, error) {
 	name := c.Config
 	if name == "" {
+		set, name, err := c.settings()
+		if err != nil || set != nil {
+			return daemonOf(set), "serving the modules of " + name, err
+		}
+	}
+	if name == "" {
 		name = filepath.Join(c.Root, "etc/rsyncd.conf")
 	}
 	text, err := os.ReadFile(name)
@@ -100,6 +107,14 @@ func (c *serveCmd) load() (*conf.Config, string, error) {
 		cfg.Modules[i] = cfg.Modules[i].Expanded(source{}.Env)
 	}
 	return cfg, "serving the modules of " + name, nil
+}
+
+// daemonOf is what the configuration of an installed player serves.
+func daemonOf(set *role.Settings) *conf.Config {
+	if set == nil {
+		return nil
+	}
+	return set.Daemon
 }
 
 // drives makes a read-only module of each drive.

@@ -35,6 +35,8 @@ func rooms() []room {
 		{"pkg/rsync/options", pure, []string{"pkg/rsync/chmod"}, "one table of options, read by clients, servers and help alike"},
 		{"pkg/rsync/conf", pure, nil, "text in, configuration out; who opens the file is not its business"},
 
+		{"pkg/role", pure, []string{"pkg/rsync/conf"}, "the one small file that says what a player is; text in, settings out"},
+
 		{"pkg/rsync/wire", codec, nil, "the bounded reader and the writer under all other codecs"},
 		{"pkg/rsync/compress", codec, []string{"pkg/rsync/wire"}, "token streams are read through the bounded reader"},
 		{"pkg/rsync/filelist", codec, []string{"pkg/rsync/wire"}, "entries are read through the bounded reader"},
@@ -54,6 +56,7 @@ func rooms() []room {
 		{"pkg/boot", service, nil, "a board must boot without any transfer"},
 		{"pkg/player", service, nil, "what a player is does not depend on how its music comes"},
 		{"pkg/pull", service, []string{"pkg/player", "pkg/rsync/client"}, "a slave's job: a player and a client together"},
+		{"pkg/install", service, []string{"pkg/player"}, "laying the program down moves no music; it asks the player what its drives are"},
 		{"pkg/console", service, []string{"pkg/rsync/client"}, "the dialogue may end in a first pull"},
 		{"pkg/remote", service, nil, "restricting a key is apart from what it may do"},
 		{"pkg/pkgcache", service, nil, "packages are not the player's business"},

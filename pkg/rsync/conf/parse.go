@@ -37,9 +37,14 @@ func (e *Error) Error() string {
 // Parse reads the text of the configuration file called name. Where errors are
 // found it returns a nil Config and all of them, joined, each an *Error. src
 // may be nil: then %VAR% in numbers and booleans stays as it is and &include
-// and &merge are errors. // loadparm.c:lp_load
-func Parse(name string, text []byte, src Source) (*Config, error) {
+// and &merge are errors. own are parameters of the caller's beyond rsync's.
+// // loadparm.c:lp_load
+func Parse(name string, text []byte, src Source, own ...Own) (*Config, error) {
 	p := &parser{src: src, defaults: moduleDefaults(), index: map[string]int{}, inModule: -1}
+	p.own = make(map[string]Own, len(own))
+	for _, o := range own {
+		p.own[fold(o.Name)] = o
+	}
 	p.params = map[string]Param{}
 	for _, par := range Params() {
 		p.params[fold(par.Name)] = par
@@ -68,6 +73,7 @@ func (c *Config) Module(name string) (*Module, bool) {
 type parser struct {
 	src      Source
 	params   map[string]Param // by folded name
+	own      map[string]Own   // the caller's, by folded name
 	global   Global
 	defaults Module // what a module that starts here begins with
 	modules  []Module
@@ -138,6 +144,9 @@ func (p *parser) section(file string, line int, name string) {
 // parameter sets one value in the module or, before any, in the defaults.
 // // loadparm.c:do_parameter
 func (p *parser) parameter(file string, line int, name, value string) {
+	if p.ownParameter(file, line, name, value) {
+		return
+	}
 	par, ok := p.params[fold(name)]
 	switch {
 	case !ok && len(p.errs) >= maxErrors:

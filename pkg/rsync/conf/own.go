@@ -1,0 +1,31 @@
+package conf
+
+// Own is a parameter that a program's own configuration file has beyond those of
+// rsyncd.conf(5). It stands in the global part, before the first module.
+type Own struct {
+	Name string // matched as all names are: case and white space do not count
+	// Set keeps the value, or says what is wrong with it.
+	Set func(value string) error
+}
+
+// ownParameter sets a parameter of the caller's; ok says whether it is one.
+func (p *parser) ownParameter(file string, line int, name, value string) (ok bool) {
+	own, ok := p.own[fold(name)]
+	switch {
+	case !ok:
+		return false
+	case p.inModule >= 0:
+		p.fail(file, line, "parameter %q concerns the whole program; move it before the first module or into [global]", own.Name)
+		return true
+	}
+	if err := own.Set(value); err != nil {
+		p.fail(file, line, "parameter %q: %v", own.Name, err)
+	}
+	return true
+}
+
+// ParseBool reads a boolean as rsyncd.conf spells it: yes, no, true, false, 1, 0.
+func ParseBool(value string) (bool, error) {
+	t, err := parseBool(value)
+	return t == Yes, err
+}
