@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
-	"os"
 	"sync"
 	"syscall"
 	"time"
@@ -15,6 +13,7 @@ import (
 	"github.com/empegsync/empegsync/pkg/rsync/filter"
 	"github.com/empegsync/empegsync/pkg/rsync/options"
 	"github.com/empegsync/empegsync/pkg/rsync/proto"
+	"github.com/empegsync/empegsync/pkg/rsync/server"
 	"github.com/empegsync/empegsync/pkg/rsync/session"
 	"github.com/empegsync/empegsync/pkg/rsync/transfer"
 	"github.com/empegsync/empegsync/pkg/rsync/wire"
@@ -153,21 +152,21 @@ func (c *Client) List(ctx context.Context, r Remote) error {
 // Pull copies one or more places of one module, or of one machine behind a
 // remote shell, to dest.
 func (c *Client) Pull(ctx context.Context, from []Remote, dest transfer.Dest) (transfer.Stats, error) {
-	cn, link, scope, err := c.open(ctx, from, false)
+	cn, link, rules, err := c.open(ctx, from, false)
 	if err != nil {
 		return transfer.Stats{}, err
 	}
-	st, err := transfer.Receive(ctx, link, c.Options, dest, c.Umask, transfer.ClientRules{Scope: scope}, c.Observer)
+	st, err := transfer.Receive(ctx, link, c.Options, dest, c.Umask, transfer.NewClientRules(rules, server.Locate, ""), c.Observer)
 	return st, cn.end(err)
 }
 
 // Push copies sources to a place on another machine.
 func (c *Client) Push(ctx context.Context, sources []transfer.Source, to Remote) (transfer.Stats, error) {
-	cn, link, scope, err := c.open(ctx, []Remote{to}, true)
+	cn, link, rules, err := c.open(ctx, []Remote{to}, true)
 	if err != nil {
 		return transfer.Stats{}, err
 	}
-	st, err := transfer.Send(ctx, link, c.Options, sources, transfer.ClientRules{Scope: scope}, c.Observer)
+	st, err := transfer.Send(ctx, link, c.Options, sources, transfer.NewClientRules(rules, server.Locate, ""), c.Observer)
 	return st, cn.end(cn.lastWords(err))
 }
 
@@ -193,8 +192,8 @@ func (cn *conn) lastWords(err error) error {
 }
 
 // open connects and shakes hands, up to where the file list comes.
-func (c *Client) open(ctx context.Context, places []Remote, push bool) (cn *conn, l transfer.Link, scope *filter.Scope, err error) {
-	rules, err := c.rules()
+func (c *Client) open(ctx context.Context, places []Remote, push bool) (cn *conn, l transfer.Link, rules *filter.Rules, err error) {
+	rules, err = c.rules()
 	if err != nil {
 		return nil, l, nil, err
 	}
@@ -219,7 +218,7 @@ func (c *Client) open(ctx context.Context, places []Remote, push bool) (cn *conn
 		}
 		return nil, l, nil, cn.end(err)
 	}
-	return cn, l, rules.Scope("/", nil), nil
+	return cn, l, rules, nil
 }
 
 // shake goes through the handshake with a daemon or a server.
@@ -232,6 +231,9 @@ func (c *Client) shake(cn *conn, places []Remote, push bool, rules *filter.Rules
 		caps, err = c.enter(cn, places, push)
 	}
 	if err != nil {
+		return l, err
+	}
+	if err := session.CheckOptions(caps, c.Options); err != nil {
 		return l, err
 	}
 	setup := session.Setup{
@@ -329,23 +331,11 @@ func (c *Client) arguments(showLetters bool, places []Remote, push bool) []strin
 	return args
 }
 
-// maxRuleFile bounds a file of filter rules, in bytes.
-const maxRuleFile = 4 << 20
-
 func (c *Client) readFile(name string) ([]byte, error) {
 	if c.ReadFile != nil {
 		return c.ReadFile(name)
 	}
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxRuleFile+1))
-	if err == nil && len(text) > maxRuleFile {
-		err = fmt.Errorf("%q has more than %d bytes", name, maxRuleFile)
-	}
-	return text, err
+	return server.ReadRuleFile(name)
 }
 
 // addFile adds the rules of a file.
@@ -359,7 +349,9 @@ func (c *Client) addFile(name string, add func(name string, text []byte) error) 
 
 // rules reads the filter options.
 func (c *Client) rules() (*filter.Rules, error) {
-	rules := filter.New(filter.Options{DeleteExcluded: c.Options.DeleteExcluded, ReadMerge: c.readFile})
+	rules := filter.New(filter.Options{
+		DeleteExcluded: c.Options.DeleteExcluded, ReadMerge: c.readFile, NULLines: c.Options.From0, CVSIgnore: server.CVSIgnore(),
+	})
 	for _, r := range c.Options.Rules {
 		var err error
 		switch r.Kind {
@@ -378,24 +370,28 @@ func (c *Client) rules() (*filter.Rules, error) {
 			return nil, proto.Fail(proto.ExitSyntax, err)
 		}
 	}
-	if rules.HasDirMerge() {
-		return nil, proto.Failf(proto.ExitUnsupported, "per-directory merge rules are not supported yet; give the rules with --filter, --exclude or --include")
-	}
 	return rules, nil
 }
 
 // sendRules tells the server the rules that concern it, if it wants to know
 // (exclude.c:send_filter_list).
 func (c *Client) sendRules(w *wire.Writer, caps proto.Caps, rules *filter.Rules, push bool) error {
-	if push && !session.ReceiverWantsRules(caps, c.Options) {
-		return w.Flush()
+	if err := session.AddCVSToSend(caps, c.Options, push, rules); err != nil {
+		return proto.Fail(proto.ExitSyntax, err)
 	}
+	// What an old version cannot be told is an error even where it need not
+	// know: nobody should find out by adding --delete.
 	b, err := rules.ForPeer(!push).AppendList(nil, session.Dialect(caps), !push)
 	if err != nil {
-		return proto.Fail(proto.ExitUnsupported, err)
+		return proto.Fail(proto.ExitProtocol, err)
 	}
-	if _, err := w.Write(b); err != nil {
-		return err
+	if !push || session.ReceiverWantsRules(caps, c.Options) {
+		if _, err := w.Write(b); err != nil {
+			return err
+		}
+	}
+	if err := session.AddCVSAfter(caps, c.Options, push, rules); err != nil {
+		return proto.Fail(proto.ExitSyntax, err)
 	}
 	return w.Flush()
 }

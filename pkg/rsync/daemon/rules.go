@@ -4,12 +4,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path"
 	"strings"
 
 	"github.com/empegsync/empegsync/pkg/rsync/conf"
 	"github.com/empegsync/empegsync/pkg/rsync/filter"
+	"github.com/empegsync/empegsync/pkg/rsync/rootfs"
+	"github.com/empegsync/empegsync/pkg/rsync/transfer"
 )
 
 // maxMergeFile bounds a merge file that a module's "filter" names, in bytes.
@@ -96,7 +99,7 @@ func words(text string) []string {
 // about paths below the module, the client's below the transfer's root.
 type moduleScope struct {
 	daemon *filter.Scope // nil: none
-	client *filter.Scope
+	client *transfer.ClientRules
 	side   filter.Side // the daemon's
 	prefix string      // a receiving transfer's root below the module
 }
@@ -117,14 +120,47 @@ func (s moduleScope) closed(p string, isDir bool) bool {
 
 // Hidden implements transfer.Rules. The folders above are not looked at: the
 // sending side has come through them.
-func (s moduleScope) Hidden(prefix, p string, isDir bool) bool {
+func (s moduleScope) Hidden(from *transfer.Source, p string, isDir bool) bool {
 	if p == "." {
 		return false
 	}
-	if s.daemon != nil && s.daemon.Check(path.Join(prefix, p), isDir, s.side) == filter.Exclude {
+	if s.daemon != nil && s.daemon.Check(path.Join(from.Prefix, p), isDir, s.side) == filter.Exclude {
 		return true
 	}
-	return s.client.Check(p, isDir, filter.Sender) == filter.Exclude
+	return s.client.Hidden(from, p, isDir)
+}
+
+// Enter implements transfer.Rules.
+func (s moduleScope) Enter(from *transfer.Source, dir string) error { return s.client.Enter(from, dir) }
+
+// Start implements transfer.Rules.
+func (s moduleScope) Start(root *rootfs.Root) { s.client.Start(root) }
+
+// Search implements transfer.Rules.
+func (s moduleScope) Search(dir string) error { return s.client.Search(dir) }
+
+// locate says where merge files are: below the module, and only where its own
+// rules let a client go. What it must not see is not there, so that neither
+// the rules in it nor a message can tell of it.
+func (t *served) locate(rules *moduleScope) transfer.Locate {
+	return func(root *rootfs.Root, prefix string) (string, filter.ReadFile) {
+		base := path.Clean("/" + prefix)
+		return base, func(name string) ([]byte, error) {
+			if rules.closed(strings.TrimPrefix(name, "/"), false) {
+				return nil, fs.ErrNotExist
+			}
+			return readWithin(t.root, root, base, name)
+		}
+	}
+}
+
+// readWithin reads a merge file below the transfer's root, which is at base
+// below the module, or elsewhere in the module.
+func readWithin(module, root *rootfs.Root, base, name string) ([]byte, error) {
+	if rest, ok := transfer.Below(base, name); ok {
+		return root.ReadSmall(rest, maxMergeFile)
+	}
+	return module.ReadSmall(strings.TrimPrefix(name, "/"), maxMergeFile)
 }
 
 // Protected implements transfer.Rules.
@@ -132,10 +168,7 @@ func (s moduleScope) Protected(p string, isDir, doomed bool) bool {
 	if s.closed(path.Join(s.prefix, p), isDir) {
 		return true
 	}
-	if doomed {
-		return s.client.CheckDoomed(p, isDir) == filter.Exclude
-	}
-	return s.client.Check(p, isDir, filter.Receiver) == filter.Exclude
+	return s.client.Protected(p, isDir, doomed)
 }
 
 // Refused implements transfer.Rules.

@@ -42,6 +42,9 @@ func (t *served) run(ctx context.Context) error {
 	case t.opt.Sender && len(t.opt.Args) == 0, !t.opt.Sender && len(t.opt.Args) != 1:
 		return t.deny(proto.ExitSyntax, fmt.Sprintf("%d paths make no sense here", len(t.opt.Args)))
 	}
+	if err := proc.CheckOptions(t.agreed.Caps, t.opt); err != nil {
+		return t.giveUp(err)
+	}
 	clientRules, err := t.readRules()
 	if err != nil {
 		return t.giveUp(err)
@@ -75,9 +78,10 @@ func (t *served) transfer(ctx context.Context, clientRules *filter.Rules) (trans
 		PeerFrames:   t.agreed.PeerFrames, Abort: func() { t.conn.Close() },
 		Busy: func() { proc.Touch(t.clock) },
 	}
-	rules := moduleScope{daemon: t.daemonRules, client: clientRules.Scope("/", nil), side: filter.Receiver}
+	rules := moduleScope{daemon: t.daemonRules, side: filter.Receiver}
 	if t.opt.Sender {
 		rules.side = filter.Sender
+		rules.client = transfer.NewClientRules(clientRules, t.locate(&rules), "")
 		t.log.Info("rsync on " + clip(t.opt.Args))
 		return t.send(ctx, link, rules)
 	}
@@ -87,6 +91,7 @@ func (t *served) transfer(ctx context.Context, clientRules *filter.Rules) (trans
 	if rules.closed(rules.prefix, true) {
 		return transfer.Stats{}, &excludedError{dest}
 	}
+	rules.client = transfer.NewClientRules(clientRules, t.locate(&rules), rules.prefix)
 	to := transfer.Dest{Root: t.root, Path: dest}
 	return transfer.Receive(ctx, link, t.opt, to, t.Umask, rules, &logObserver{session: t.session})
 }
@@ -142,7 +147,7 @@ func (b *budget) Read(p []byte) (int, error) {
 func (t *served) readRules() (*filter.Rules, error) {
 	rules := filter.New(filter.Options{DeleteExcluded: t.opt.DeleteExcluded})
 	if !t.opt.Sender && !proc.ReceiverWantsRules(t.agreed.Caps, t.opt) {
-		return rules, nil
+		return rules, proc.AddCVS(t.agreed.Caps, t.opt, rules)
 	}
 	if t.agreed.PeerFrames {
 		t.r.StartMux(nil)
@@ -153,10 +158,7 @@ func (t *served) readRules() (*filter.Rules, error) {
 	if err := proc.ReadRules(t.r, t.agreed.Caps, rules); err != nil {
 		return nil, err
 	}
-	if rules.HasDirMerge() {
-		return nil, proto.Failf(proto.ExitUnsupported, "per-directory merge rules are not supported yet")
-	}
-	return rules, nil
+	return rules, proc.AddCVS(t.agreed.Caps, t.opt, rules)
 }
 
 // setTimeout replaces the deadline of the hello by the module's or the

@@ -21,6 +21,7 @@ import (
 	"github.com/empegsync/empegsync/pkg/rsync/conf"
 	"github.com/empegsync/empegsync/pkg/rsync/filter"
 	"github.com/empegsync/empegsync/pkg/rsync/rootfs"
+	"github.com/empegsync/empegsync/pkg/rsync/transfer"
 )
 
 func TestLogHandler(t *testing.T) {
@@ -229,7 +230,7 @@ func TestScope(t *testing.T) {
 	if err := client.Add("-p *.fleeting"); err != nil {
 		t.Fatal(err)
 	}
-	s := moduleScope{daemon: module, client: client.Scope("/", nil), side: filter.Receiver, prefix: "in"}
+	s := moduleScope{daemon: module, client: transfer.NewClientRules(client, nil, ""), side: filter.Receiver, prefix: "in"}
 	for _, tt := range []struct {
 		path                       string
 		refused, protected, doomed bool

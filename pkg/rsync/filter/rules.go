@@ -115,8 +115,12 @@ type builder struct {
 	rules   []*rule
 	dir     string // absolute directory of the merge file; "" for the root "/"
 	perDir  bool
-	cleared bool // a "!" came: inherited rules are dropped as well
-	merges  int  // merge files read so far
+	// hush keeps what is in the files out of errors; hushName is the file that
+	// a rule of the global list has led to.
+	hush     bool
+	hushName string
+	cleared  bool // a "!" came: inherited rules are dropped as well
+	merges   int  // merge files read so far
 	// taken reports whether a dir-merge of that file name is in effect already.
 	taken func(name string) bool
 	// read opens a merge file named in a rule.
@@ -156,8 +160,9 @@ func (b *builder) text(text string, st style) error {
 	}
 }
 
-// file reads the rules of a file's text. Errors name the file and the line but
-// never quote it: it may be one that the peer should not see.
+// file reads the rules of a file's text. Errors about a folder's merge file
+// name the file and the line and say nothing of what is there: it may be a file
+// that the peer should not see.
 // // exclude.c:parse_filter_file
 func (b *builder) file(name string, text []byte, st style) error {
 	ends := "\n\r"
@@ -171,7 +176,10 @@ func (b *builder) file(name string, text []byte, st style) error {
 		if line == "" || comment {
 			continue
 		}
-		if err := b.text(line, st); err != nil {
+		switch err := b.text(line, st); {
+		case err != nil && b.hush:
+			return fmt.Errorf("%s:%d: this line is no filter rule, or one that is not possible here", b.hushName, n)
+		case err != nil:
 			return fmt.Errorf("%s:%d: %w", name, n, err)
 		}
 	}

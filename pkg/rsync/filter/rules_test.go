@@ -125,7 +125,7 @@ func TestOldDialectRefuses(t *testing.T) {
 		}
 		b, err := r.AppendList(nil, old, false)
 		if want == "" {
-			if err == nil || !strings.Contains(err.Error(), "too old") {
+			if err == nil || !strings.Contains(err.Error(), "too modern") {
 				t.Errorf("%q for an old peer: %q, error %v", in, b, err)
 			}
 		} else if err != nil || split(t, b)[0] != want {

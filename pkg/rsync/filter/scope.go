@@ -17,6 +17,17 @@ import (
 // length of what it returns and may be called from several goroutines.
 type ReadFile func(name string) ([]byte, error)
 
+// ReadError is why a per-directory merge file could not be read.
+type ReadError struct {
+	Name string // as given to the ReadFile
+	Err  error
+}
+
+func (e *ReadError) Error() string { return fmt.Sprintf("read merge file %s: %v", e.Name, e.Err) }
+
+// Unwrap returns the cause.
+func (e *ReadError) Unwrap() error { return e.Err }
+
 // Scope is a list of rules as it holds in one directory of a transfer. It never
 // changes and may be used from several goroutines.
 type Scope struct {
@@ -25,6 +36,7 @@ type Scope struct {
 	merges  []merging
 	root    string // absolute path of the transfer root, "" for "/"
 	read    ReadFile
+	shut    bool // a merge file could not be had: everything is excluded
 }
 
 // merging is a dir-merge rule in a scope: the rules from its files, those of
@@ -57,16 +69,22 @@ func (r *Rules) HasDirMerge() bool {
 	return slices.ContainsFunc(r.list, func(x *rule) bool { return x.flags&dirMerge != 0 })
 }
 
+// HasPaths reports whether the rules depend on where the transfer's root is:
+// there are per-directory merge files, or a rule has the modifier "/".
+func (r *Rules) HasPaths() bool {
+	return slices.ContainsFunc(r.list, func(x *rule) bool { return x.flags&(dirMerge|absPath) != 0 })
+}
+
 // Enter returns the rules that hold in dir, a directory of the transfer named
 // relative to its root ("." or "" for the root), when s is the scope of its
 // parent; for the root s is what [Rules.Scope] returned. Without dir-merge
 // rules this is s itself and costs nothing.
 //
-// An error says that a merge file could not be read or understood. To go on
-// without the rules in it could send or delete what they protect.
-// // exclude.c:push_local_filters
+// An error says that a merge file could not be read (then it is a [ReadError])
+// or understood. To go on without the rules in it could send or delete what
+// they protect. // exclude.c:push_local_filters
 func (s *Scope) Enter(dir string) (*Scope, error) {
-	if len(s.merges) == 0 {
+	if len(s.merges) == 0 || s.shut {
 		return s, nil
 	}
 	if s.read == nil {
@@ -128,9 +146,9 @@ func (s *Scope) readIn(i int, dir string) error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("read merge file %s: %w", name, err)
+		return &ReadError{name, err}
 	}
-	b := &builder{options: s.options, dir: dir, perDir: true}
+	b := &builder{options: s.options, dir: dir, perDir: true, hush: true, hushName: name}
 	b.taken = func(name string) bool {
 		return slices.ContainsFunc(s.merges, func(m merging) bool { return m.from.mergeName() == name })
 	}
@@ -182,6 +200,9 @@ func (s *Scope) CheckXattr(name string, side Side) Verdict {
 
 // check goes through list and what it stands for. // exclude.c:check_filter
 func (s *Scope) check(list []*rule, q *query) Verdict {
+	if s.shut {
+		return Exclude
+	}
 	for _, r := range list {
 		if q.doomed && r.flags&perishable != 0 || !r.concerns(q.side) {
 			continue

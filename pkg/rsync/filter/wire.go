@@ -17,7 +17,7 @@ type Dialect struct {
 }
 
 // errTooModern is the refusal of a rule that a peer could not follow.
-var errTooModern = errors.New("the other side's rsync is too old for it: use plain exclude and include patterns")
+var errTooModern = errors.New("filter rules are too modern for remote rsync: use plain exclude and include patterns")
 
 // ForPeer returns the part of the list that the peer is told: the rules that
 // speak to its side, which is the sending one if peerIsSender. Below protocol

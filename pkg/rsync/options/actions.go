@@ -68,6 +68,18 @@ func addRule(k RuleKind) action {
 	return func(s *state, arg string) *Error { s.Rules = append(s.Rules, Rule{k, arg}); return nil }
 }
 
+// addFolderRules is -F: the first one looks for .rsync-filter in every folder,
+// a second one leaves these files out. // options.c:parse_arguments
+func addFolderRules(s *state, _ string) *Error {
+	switch s.folderRules++; s.folderRules {
+	case 1:
+		s.Rules = append(s.Rules, Rule{RuleFilter, ": /.rsync-filter"})
+	case 2:
+		s.Rules = append(s.Rules, Rule{RuleFilter, "- .rsync-filter"})
+	}
+	return nil
+}
+
 func setWholeFile(t Tri) action {
 	return func(s *state, _ string) *Error { s.WholeFile = t; return nil }
 }

@@ -118,8 +118,12 @@ type Options struct {
 	HardLinks  bool     // -H
 	ListOnly   ListMode
 	Rules      []Rule // --exclude and its kin, in command-line order
-	MaxSize    Number // bytes
-	MinSize    Number // bytes
+	CVSExclude bool   // -C
+	From0      bool   // files of names and rules have zero bytes for line ends
+	// PruneEmptyDirs leaves out folders in which there is nothing to transfer.
+	PruneEmptyDirs bool
+	MaxSize        Number // bytes
+	MinSize        Number // bytes
 
 	// What is preserved.
 	Perms, Times, Owner, Group  bool // -p -t -o -g

@@ -72,6 +72,7 @@ type state struct {
 	deleteDuring                      DeleteMode // None, During or Delay
 
 	chownUser, chownGroup bool // UserMap or GroupMap is from --chown
+	folderRules           int  // how many -F there were
 
 	become mode // parse again in this mode, 0: no
 	dotted bool // a server's "." has been passed

@@ -87,6 +87,7 @@ func lines() []string {
 		"-E", "-aE", "-aE --no-p", "--chmod=u+x --chmod=D755", "--usermap=a:b,1-5:c", "--groupmap=7:d --no-g", "--chown=a:b", "--chown=a",
 		"--chown=:b -a", "--super", "--no-super", "-U", "-UUU", "-UU --open-noatime", "--open-noatime -aU", "-U --no-U", "--open-noatime --no-open-noatime", "--super --force --size-only --stats --numeric-ids  --usermap=a:b --ignore-existing",
 		"--zc=auto", "--zl=5", "-z --no-z", "--zc=zlib --zl=-1", "--zc=zstd --protocol=29",
+		"-C", "-F", "-FF", "-rm --delete", "-m --no-m", "-rCm0",
 	}
 }
 

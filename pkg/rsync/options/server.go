@@ -65,5 +65,5 @@ func (o *Options) mayIncRecurse(sender bool) bool {
 	if !o.Recurse || o.IncRecurse == No {
 		return false
 	}
-	return sender || o.Delete != DeleteBefore && o.Delete != DeleteAfter
+	return sender || o.Delete != DeleteBefore && o.Delete != DeleteAfter && !o.PruneEmptyDirs
 }

@@ -50,9 +50,10 @@ func whatRows() []row {
 		todo("one-file-system", "x", "", "stay on the file system of each source").no(),
 		todo("copy-devices", "", "", "copy what a device holds like a file").from("3.2.4"),
 		todo("files-from", "", "FILE", "read the names to transfer from a file").from("2.6.0"),
-		todo("from0", "0", "", "names in files end in zero bytes").from("2.6.0").noLong(),
+		flag("from0", "0", "names and rules in files end in zero bytes", func(o *Options) *bool { return &o.From0 }).from("2.6.0").noLong(),
 		todo("ignore-missing-args", "", "", "do not mind sources that do not exist").from("3.1.0"),
-		todo("prune-empty-dirs", "m", "", "leave out directories without files").from("2.6.7").no(),
+		flag("prune-empty-dirs", "m", "leave out directories without files",
+			func(o *Options) *bool { return &o.PruneEmptyDirs }).from("2.6.7").no().letter(10, onlyPush),
 	}
 }
 
@@ -152,8 +153,8 @@ func filterRows() []row {
 		value("exclude-from", "", "FILE", "read exclude patterns from FILE", addRule(RuleExcludeFrom)).in(client),
 		value("include-from", "", "FILE", "read include patterns from FILE", addRule(RuleIncludeFrom)).in(client),
 		value("filter", "f", "RULE", "add a filter rule", addRule(RuleFilter)).in(client).from("2.6.4"),
-		todo("", "F", "", "read .rsync-filter in each directory; twice: and leave it out").from("2.6.4"),
-		todo("cvs-exclude", "C", "", "leave out what CVS would"),
+		value("", "F", "", "read .rsync-filter in each directory; twice: and leave it out", addFolderRules).in(client).from("2.6.4"),
+		flag("cvs-exclude", "C", "leave out what CVS would", func(o *Options) *bool { return &o.CVSExclude }).letter(34, anySide),
 	}
 }
 

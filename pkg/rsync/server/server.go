@@ -97,6 +97,9 @@ func (c *active) shake() error {
 
 // serve reads the client's rules and does what it asks for.
 func (c *active) serve(ctx context.Context) error {
+	if err := session.CheckOptions(c.a.Caps, c.Options); err != nil {
+		return err
+	}
 	rules, err := c.rules()
 	if err != nil {
 		return err
@@ -106,7 +109,7 @@ func (c *active) serve(ctx context.Context) error {
 		Compression: c.a.Compression,
 		PeerFrames:  c.a.PeerFrames, Abort: func() { c.Conn.Close() },
 	}
-	scope := transfer.ClientRules{Scope: rules.Scope("/", nil)}
+	scope := transfer.NewClientRules(rules, Locate, "")
 	if c.Options.Sender {
 		return c.send(ctx, link, scope)
 	}
@@ -151,9 +154,9 @@ func (c *active) receive(ctx context.Context, link transfer.Link, rules transfer
 
 // rules reads the client's filter list, if it sends one.
 func (c *active) rules() (*filter.Rules, error) {
-	rules := filter.New(filter.Options{DeleteExcluded: c.Options.DeleteExcluded})
+	rules := filter.New(filter.Options{DeleteExcluded: c.Options.DeleteExcluded, CVSIgnore: CVSIgnore()})
 	if !c.Options.Sender && !session.ReceiverWantsRules(c.a.Caps, c.Options) {
-		return rules, nil
+		return rules, session.AddCVS(c.a.Caps, c.Options, rules)
 	}
 	if c.a.PeerFrames {
 		c.r.StartMux(nil)
@@ -161,10 +164,7 @@ func (c *active) rules() (*filter.Rules, error) {
 	if err := session.ReadRules(c.r, c.a.Caps, rules); err != nil {
 		return nil, err
 	}
-	if rules.HasDirMerge() {
-		return nil, proto.Failf(proto.ExitUnsupported, "per-directory merge rules are not supported yet")
-	}
-	return rules, nil
+	return rules, session.AddCVS(c.a.Caps, c.Options, rules)
 }
 
 // partial reports whether the session ended in order, with some files left out.

@@ -83,7 +83,7 @@ func TestClientsThatMakeNoSense(t *testing.T) {
 		{"a rule of 2 GB", send, number(29) + number(0x7fffffff), proto.ExitStreamIO, "filter rule"},
 		{"a negative rule", send, number(29) + number(0xffffffff), proto.ExitStreamIO, "filter rule"},
 		{"no rule at all", send, number(29) + number(3) + "???", proto.ExitProtocol, "???"},
-		{"a merge rule", send, number(29) + number(6) + ": .foo" + number(0), proto.ExitUnsupported, "merge"},
+		{"a merge rule", send, number(29) + number(6) + ". .foo" + number(0), proto.ExitProtocol, "merge"},
 		{"leaves in the list", recv, number(28) + "\x01", proto.ExitStreamIO, ""},
 		{"two destinations", append(recv, "x"), number(28), proto.ExitSyntax, "2 destinations"},
 		{"no such place", []string{"--server", "-r", ".", dir + "/a/b"}, number(28), proto.ExitFileIO, "mkdir"},

@@ -250,7 +250,7 @@ func (s Setup) seed(r *wire.Reader, w *wire.Writer, a *Agreed) error {
 // ReceiverWantsRules reports whether a receiving server is sent a filter list
 // (exclude.c:send_filter_list, receiver_wants_list).
 func ReceiverWantsRules(caps proto.Caps, opt *options.Options) bool {
-	return opt.Delete != options.DeleteNone && (!opt.DeleteExcluded || caps.ModernFilters)
+	return opt.PruneEmptyDirs || opt.Delete != options.DeleteNone && (!opt.DeleteExcluded || caps.ModernFilters)
 }
 
 // Dialect is how filter rules are written for a peer.

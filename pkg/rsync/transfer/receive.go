@@ -89,6 +89,9 @@ func (r *receiver) run(ctx context.Context) error {
 	if r.root != r.dest.Root {
 		defer r.root.Close()
 	}
+	if r.rules != nil {
+		r.rules.Start(r.root)
+	}
 	received, generated := make(chan error, 1), make(chan struct{})
 	go func() {
 		err := contain(func() error { return r.receiveFiles(ctx) })
@@ -199,6 +202,9 @@ func (r *receiver) readList() (*filelist.List, error) {
 	r.stats.ListSize = r.R.Total() - start
 	r.setIOError(list.IOError)
 	list.Sort(r.Caps.DirsSortLast)
+	if r.opt.PruneEmptyDirs {
+		r.prune(list)
+	}
 	r.parts.add(list)
 	r.parts.seal()
 	warn := func(text string) { r.report(proto.TagError, "%s", text) }

@@ -63,6 +63,9 @@ type victim struct {
 // extraneous returns what is in a folder but not on the list, in reverse
 // order of names.
 func (g *generator) extraneous(e *filelist.Entry, p string) ([]victim, error) {
+	if open, err := g.search(p); !open {
+		return nil, err
+	}
 	names, err := g.root.ReadDir(p)
 	if err != nil {
 		if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) && !errors.Is(err, rootfs.ErrSymlink) {

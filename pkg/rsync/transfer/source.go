@@ -125,13 +125,16 @@ func (w *walker) source(s Source) error {
 }
 
 func (w *walker) hidden(p string, isDir bool) bool {
-	return w.rules != nil && w.rules.Hidden(w.sources[w.from].Prefix, p, isDir)
+	return w.rules != nil && w.rules.Hidden(&w.sources[w.from], p, isDir)
 }
 
 // dir adds what is in a folder, files first, each in the protocol's order, so
 // that the list needs no sorting.
 func (w *walker) dir(root *rootfs.Root, dir string) error {
 	if err := w.ctx.Err(); err != nil {
+		return err
+	}
+	if open, err := w.enter(dir); !open {
 		return err
 	}
 	infos, err := root.ReadDirInfo(dir)

@@ -162,7 +162,7 @@ func TestDeletionsSpareProtected(t *testing.T) {
 	if err := rules.AddExclude("*.keep"); err != nil {
 		t.Fatal(err)
 	}
-	p.rules = ClientRules{rules.Scope("/", nil)}
+	p.rules = NewClientRules(rules, nil, "")
 	p.file(p.src+"/not sent.keep", "x", 0)
 	p.file(p.dst+"/a.keep", "x", 0)
 	p.file(p.dst+"/dir/b.keep", "x", 0)

@@ -1,0 +1,19 @@
+package session
+
+import (
+	"github.com/empegsync/empegsync/pkg/rsync/options"
+	"github.com/empegsync/empegsync/pkg/rsync/proto"
+)
+
+// CheckOptions refuses options that the agreed version cannot follow; both
+// sides do (compat.c:setup_protocol).
+func CheckOptions(caps proto.Caps, opt *options.Options) error {
+	if opt.PruneEmptyDirs && !caps.DirsSortLast {
+		return tooOld(caps, "--prune-empty-dirs", 29)
+	}
+	return nil
+}
+
+func tooOld(caps proto.Caps, what string, since int) error {
+	return proto.Failf(proto.ExitProtocol, "%s requires protocol %d or higher (negotiated %d).", what, since, caps.Version)
+}
