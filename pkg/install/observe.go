@@ -10,6 +10,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -121,11 +122,19 @@ func Observe(root, source string, guard *mounts.Guard) (Observed, error) {
 	if err := o.observeDrives(p, &look); err != nil {
 		return o, err
 	}
-	o.Leftovers = look.leftovers(o.Bin)
+	o.Leftovers = slices.DeleteFunc(look.leftovers(o.Bin), func(name string) bool {
+		return sameFile(filepath.Join(p.Root(), name), source) // install.sh's copy, which runs just now
+	})
 	if o.System {
 		o.observeProcesses(look)
 	}
 	return o, look.err
+}
+
+func sameFile(a, b string) bool {
+	infoA, errA := os.Stat(a)
+	infoB, errB := os.Stat(b)
+	return errA == nil && errB == nil && os.SameFile(infoA, infoB)
 }
 
 // observeDrives looks which drives are there, and at the room on them.
