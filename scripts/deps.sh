@@ -14,7 +14,7 @@ unshare|util-linux|required|the demo makes a namespace of its own with it
 ip|iproute2|optional|gives that namespace an address
 gcc|gcc|required|the race detector links with it
 /usr/include/stdlib.h|libc6-dev|required|the race detector links with it
-busybox|busybox|required|a small shell to try the players' scripts with
+busybox|busybox|required|a small shell to try scripts for players with
 git|git|required|tells the version
 /usr/share/sounds/freedesktop/stereo|sound-theme-freedesktop|required|real sound files as tunes
 '
