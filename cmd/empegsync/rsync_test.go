@@ -242,7 +242,7 @@ func TestRsyncDaemonOverShell(t *testing.T) {
 	w := newTwin(t)
 	w.fill(t)
 	config := filepath.Join(w.dir, "shell.conf")
-	must(t, os.WriteFile(config, fmt.Appendf(nil, "[mod]\npath = %s/real/src\ncomment = music\nuid = %d\ngid = %d\n[wrong]\npath = /nonexistent\nuid = %[2]d\ngid = %[3]d\n",
+	must(t, os.WriteFile(config, fmt.Appendf(nil, "[mod]\npath = %s/real/src\ncomment = music\nuid = %d\ngid = %d\n[wrong]\npath = %[1]s/nonexistent\nuid = %[2]d\ngid = %[3]d\n",
 		w.dir, os.Geteuid(), os.Getegid()), 0o644))
 	shell := fmt.Sprintf("sh %s/rsh --", w.dir)
 	must(t, os.WriteFile(w.dir+"/rsh", []byte("#!/bin/sh\nexec "+w.ours+" --server --daemon --config="+config+" .\n"), 0o755))

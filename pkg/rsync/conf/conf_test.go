@@ -69,12 +69,17 @@ gid = root
     use chroot = no
     read only = no`, nil)
 	module := func(name string, line int) Module {
-		return Module{Name: name, File: "rsyncd.conf", Line: line, Path: "/" + name, List: true, UID: "root", GID: "root",
-			UseChroot: No, MaxVerbosity: 1, LogFile: "/drive0/rsyncd.log"}
+		m := DefaultModule()
+		m.Name, m.File, m.Line, m.Path = name, "rsyncd.conf", line, "/"+name
+		m.UID, m.GID, m.LogFile, m.UseChroot, m.ReadOnly = "root", "root", "/drive0/rsyncd.log", No, false
+		return m
 	}
+	defaults := DefaultModule()
+	defaults.UID, defaults.GID, defaults.LogFile = "root", "root", "/drive0/rsyncd.log"
 	want := &Config{
-		Global:  Global{PidFile: "/drive0/rsyncd.pid", LogFile: "/drive0/rsyncd.log"},
-		Modules: []Module{module("drive0", 6), module("drive1", 11)},
+		Global:   Global{PidFile: "/drive0/rsyncd.pid", LogFile: "/drive0/rsyncd.log"},
+		Defaults: defaults,
+		Modules:  []Module{module("drive0", 6), module("drive1", 11)},
 	}
 	if d := cmp.Diff(want, cfg); d != "" {
 		t.Error(d)
@@ -149,19 +154,34 @@ filter = - /x  - /y
 include = /z
 exclude = *.tmp   core
 refuse options = c  delete	!del*
+auth users = joe:deny @g
+secrets file = /s
+auth digest = sha256
+strict modes = no
+hosts allow = 10.0.0.0/8, ::1
+hosts deny = *
+reverse lookup = no
+forward lookup = no
+max connections = -3
+lock file = /l
 [b]
 path = /b
 use chroot = -1
 numeric ids = 0
 `, nil)
+	a, b := DefaultModule(), DefaultModule()
+	a.Name, a.File, a.Line, a.Path = "a", "rsyncd.conf", 5, "/a"
+	a.ReadOnly, a.WriteOnly, a.List, a.UseChroot, a.UID, a.GID = false, true, false, Yes, "0", "* , audio"
+	a.Timeout, a.MaxVerbosity, a.Filter, a.Include, a.Exclude = 600, 3, "- /x  - /y", "/z", "*.tmp   core"
+	a.RefuseOptions = []string{"c", "delete", "!del*"}
+	a.AuthUsers, a.SecretsFile, a.AuthDigest, a.StrictModes = "joe:deny @g", "/s", "sha256", false
+	a.HostsAllow, a.HostsDeny, a.ReverseLookup, a.ForwardLookup = "10.0.0.0/8, ::1", "*", false, false
+	a.MaxConnections, a.LockFile = -3, "/l"
+	b.Name, b.File, b.Line, b.Path, b.NumericIDs = "b", "rsyncd.conf", 30, "/b", No
 	want := &Config{
-		Global: Global{Address: "10.0.0.1", Port: 8730, MotdFile: "/etc/motd"},
-		Modules: []Module{
-			{Name: "a", File: "rsyncd.conf", Line: 5, Path: "/a", WriteOnly: true, UseChroot: Yes, UID: "0", GID: "* , audio",
-				Timeout: 600, MaxVerbosity: 3, Filter: "- /x  - /y", Include: "/z", Exclude: "*.tmp   core",
-				RefuseOptions: []string{"c", "delete", "!del*"}},
-			{Name: "b", File: "rsyncd.conf", Line: 20, Path: "/b", ReadOnly: true, List: true, MaxVerbosity: 1, NumericIDs: No},
-		},
+		Global:   Global{Address: "10.0.0.1", Port: 8730, MotdFile: "/etc/motd"},
+		Defaults: DefaultModule(),
+		Modules:  []Module{a, b},
 	}
 	if d := cmp.Diff(want, cfg); d != "" {
 		t.Error(d)
@@ -179,6 +199,9 @@ func TestGIDs(t *testing.T) {
 		if got := (&Module{GID: in}).GIDs(); !slices.Equal(got, want) {
 			t.Errorf("GIDs of %q = %q, want %q", in, got, want)
 		}
+		if got := (&Module{AuthUsers: in}).Auths(); !slices.Equal(got, want) {
+			t.Errorf("Auths of %q = %q, want %q", in, got, want)
+		}
 	}
 }
 
@@ -194,7 +217,7 @@ func TestErrors(t *testing.T) {
 		text string
 		want []string // each error's text starts like this
 	}{
-		{ok + "max connections = 4", []string{`rsyncd.conf:3: parameter "max connections" is not supported yet; remove the line`}},
+		{ok + "charset = utf-8", []string{`rsyncd.conf:3: parameter "charset" is not supported yet; remove the line`}},
 		{ok + "Read Onyl = no", []string{`rsyncd.conf:3: unknown parameter "Read Onyl" (did you mean "read only"?)`}},
 		{ok + "hots allow = x", []string{`rsyncd.conf:3: unknown parameter "hots allow" (did you mean "hosts allow"?)`}},
 		{ok + "zzz = 1", []string{`rsyncd.conf:3: unknown parameter "zzz"; remove`}},
@@ -303,7 +326,7 @@ func TestUnsupported(t *testing.T) {
 // The defaults that a module gets are those the table states.
 func TestDefaults(t *testing.T) {
 	var g Global
-	m := moduleDefaults()
+	m := DefaultModule()
 	for _, p := range Params() {
 		if !p.Supported() {
 			continue

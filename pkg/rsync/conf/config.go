@@ -33,6 +33,9 @@ func (t Tri) String() string {
 // Config is what one rsyncd.conf, with the files it includes, says.
 type Config struct {
 	Global Global
+	// Defaults are the module parameters of the global part, as they stand at
+	// its end: what holds before a client has named a module.
+	Defaults Module
 	// Modules stand in the order of their first [header]. Module names differ
 	// from each other even when case and white space are ignored.
 	Modules []Module
@@ -95,6 +98,25 @@ type Module struct {
 	RefuseOptions []string
 	// LogFile of this module's transfers; the global one unless overridden.
 	LogFile string
+
+	// AuthUsers are rules for who may log in, as written; Auths splits them.
+	// "": everybody may, without a password.
+	AuthUsers string
+	// SecretsFile holds the passwords; StrictModes (default yes) refuses it
+	// where others can read it. AuthDigest is the weakest digest by which a
+	// password may be proved, "" for any.
+	SecretsFile, AuthDigest string
+	StrictModes             bool
+	// HostsAllow and HostsDeny are lists of patterns as written; Hosts splits
+	// them.
+	HostsAllow, HostsDeny string
+	// ReverseLookup (default yes) asks for the client's name, ForwardLookup
+	// (default yes) for the addresses of the names in the lists of hosts.
+	ReverseLookup, ForwardLookup bool
+	// MaxConnections bounds the connections at a time of all modules with the
+	// same LockFile, 0 for no bound; a negative number closes the module.
+	MaxConnections int
+	LockFile       string
 }
 
 // Source is what Parse may ask for while it reads. Implementations need not be

@@ -45,6 +45,7 @@ func Expand(s string, env func(name string) (string, bool)) string {
 func (m Module) Expanded(env func(name string) (string, bool)) Module {
 	for _, s := range []*string{
 		&m.Path, &m.Comment, &m.UID, &m.GID, &m.Filter, &m.Include, &m.Exclude, &m.LogFile,
+		&m.AuthUsers, &m.SecretsFile, &m.AuthDigest, &m.HostsAllow, &m.HostsDeny, &m.LockFile,
 	} {
 		*s = Expand(*s, env)
 	}

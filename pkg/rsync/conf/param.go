@@ -75,7 +75,7 @@ func store(field any, par Param, value string) error {
 		}
 		*f = t
 	case *int:
-		n, err := parseInt(value)
+		n, err := parseInt(value, par.Name == "max connections")
 		if err != nil {
 			return err
 		}
@@ -100,16 +100,16 @@ func parseBool(value string) (Tri, error) {
 	return Unset, fmt.Errorf("%q is not one of yes, no, true, false, 1, 0", value)
 }
 
-// parseInt takes whole numbers from 0. rsync reads what is no number as 0 and
+// parseInt takes whole numbers, from 0 unless signed. rsync reads what is no number as 0 and
 // leaves the rest of a line such as "10 minutes" out; here it is a mistake.
-func parseInt(value string) (int, error) {
+func parseInt(value string, signed bool) (int, error) {
 	n, err := strconv.ParseInt(strings.TrimPrefix(value, "+"), 10, 32)
 	switch {
 	case errors.Is(err, strconv.ErrRange):
 		return 0, fmt.Errorf("%s is larger than %d", value, math.MaxInt32)
 	case err != nil:
 		return 0, fmt.Errorf("%q is not a whole number", value)
-	case n < 0:
+	case n < 0 && !signed:
 		return 0, fmt.Errorf("%s is negative", value)
 	}
 	return int(n), nil
@@ -125,20 +125,32 @@ func trimSlashes(path string) string {
 
 // GIDs splits GID into group names, numbers and "*": at commas and white space
 // or, where it begins with a comma, at commas only. // clientserver.c:rsync_module
-func (m *Module) GIDs() []string {
-	var tokens []string
-	if strings.HasPrefix(m.GID, ",") {
-		tokens = strings.Split(m.GID, ",")
+func (m *Module) GIDs() []string { return splitList(m.GID) }
+
+// Auths splits AuthUsers as GIDs splits GID. // authenticate.c:auth_server
+func (m *Module) Auths() []string { return splitList(m.AuthUsers) }
+
+// Hosts splits one of the lists of hosts into its patterns, in lower case:
+// at commas and white space. // access.c:access_match
+func Hosts(list string) []string {
+	return strings.FieldsFunc(strings.ToLower(list), func(r rune) bool { return r == ',' || isSpace(r) })
+}
+
+// splitList splits a list at commas and white space or, where it begins with a
+// comma, at commas only, so that names may hold spaces. // loadparm.c:conf_strtok
+func splitList(list string) []string {
+	var tokens, words []string
+	if strings.HasPrefix(list, ",") {
+		tokens = strings.Split(list, ",")
 	} else {
-		tokens = strings.FieldsFunc(m.GID, func(r rune) bool { return r == ',' || isSpace(r) })
+		tokens = strings.FieldsFunc(list, func(r rune) bool { return r == ',' || isSpace(r) })
 	}
-	var gids []string
 	for _, t := range tokens {
 		if t = strings.Trim(t, space); t != "" {
-			gids = append(gids, t)
+			words = append(words, t)
 		}
 	}
-	return gids
+	return words
 }
 
 // suggestion names the known parameter nearest to an unknown one, as

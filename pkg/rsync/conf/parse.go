@@ -40,7 +40,7 @@ func (e *Error) Error() string {
 // and &merge are errors. own are parameters of the caller's beyond rsync's.
 // // loadparm.c:lp_load
 func Parse(name string, text []byte, src Source, own ...Own) (*Config, error) {
-	p := &parser{src: src, defaults: moduleDefaults(), index: map[string]int{}, inModule: -1}
+	p := &parser{src: src, defaults: DefaultModule(), index: map[string]int{}, inModule: -1}
 	p.own = make(map[string]Own, len(own))
 	for _, o := range own {
 		p.own[fold(o.Name)] = o
@@ -55,7 +55,7 @@ func Parse(name string, text []byte, src Source, own ...Own) (*Config, error) {
 		return nil, errors.Join(p.errs...)
 	}
 	p.global.LogFile = p.defaults.LogFile
-	return &Config{Global: p.global, Modules: p.modules}, nil
+	return &Config{Global: p.global, Defaults: p.defaults, Modules: p.modules}, nil
 }
 
 // Module finds a module by the name a client asked for, which must match

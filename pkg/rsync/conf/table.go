@@ -27,9 +27,8 @@ func globalParams() []Param {
 
 func moduleParams() []Param {
 	return []Param{
-		{Name: "auth digest", holds: empty},
-		{Name: "auth users", Kind: KindList, holds: empty,
-			advice: "without passwords, protect the module by the network it is on and remove the line"},
+		{Name: "auth digest", field: func(_ *Global, m *Module) any { return &m.AuthDigest }},
+		{Name: "auth users", field: func(_ *Global, m *Module) any { return &m.AuthUsers }},
 		{Name: "charset", holds: empty},
 		{Name: "comment", field: func(_ *Global, m *Module) any { return &m.Comment }},
 		{Name: "dont compress", field: func(_ *Global, m *Module) any { return &m.DontCompress }},
@@ -38,12 +37,10 @@ func moduleParams() []Param {
 		{Name: "exclude from", holds: empty, advice: "put its patterns into \"exclude\" or \"filter\""},
 		{Name: "fake super", Kind: KindBool, Default: "no", holds: isBool(No)},
 		{Name: "filter", field: func(_ *Global, m *Module) any { return &m.Filter }},
-		{Name: "forward lookup", Kind: KindBool, Default: "yes", holds: isBool(Yes, No)}, // for "hosts allow" only
+		{Name: "forward lookup", Kind: KindBool, Default: "yes", field: func(_ *Global, m *Module) any { return &m.ForwardLookup }},
 		{Name: "gid", field: func(_ *Global, m *Module) any { return &m.GID }},
-		{Name: "hosts allow", Kind: KindList, holds: empty,
-			advice: "limit who can connect with \"address\" or a firewall and remove the line"},
-		{Name: "hosts deny", Kind: KindList, holds: empty,
-			advice: "limit who can connect with \"address\" or a firewall and remove the line"},
+		{Name: "hosts allow", field: func(_ *Global, m *Module) any { return &m.HostsAllow }},
+		{Name: "hosts deny", field: func(_ *Global, m *Module) any { return &m.HostsDeny }},
 		{Name: "ignore errors", Kind: KindBool, Default: "no", holds: isBool(No)},
 		{Name: "ignore nonreadable", Kind: KindBool, Default: "no", holds: isBool(No)},
 		{Name: "include", field: func(_ *Global, m *Module) any { return &m.Include }},
@@ -51,10 +48,10 @@ func moduleParams() []Param {
 		{Name: "incoming chmod", holds: empty},
 		{Name: "insecure links", Kind: KindBool, Default: "no", holds: isBool(No)},
 		{Name: "list", Kind: KindBool, Default: "yes", field: func(_ *Global, m *Module) any { return &m.List }},
-		{Name: "lock file", Default: "/var/run/rsyncd.lock", holds: unused}, // for "max connections" only
+		{Name: "lock file", Default: "/var/run/rsyncd.lock", field: func(_ *Global, m *Module) any { return &m.LockFile }},
 		{Name: "log file", field: func(_ *Global, m *Module) any { return &m.LogFile }},
 		{Name: "log format", Default: "%o %h [%a] %m (%u) %f %l", holds: unused}, // for "transfer logging" only
-		{Name: "max connections", Kind: KindInt, Default: "0", holds: only("0")},
+		{Name: "max connections", Kind: KindInt, Default: "0", field: func(_ *Global, m *Module) any { return &m.MaxConnections }},
 		{Name: "max verbosity", Kind: KindInt, Default: "1", field: func(_ *Global, m *Module) any { return &m.MaxVerbosity }},
 		{Name: "munge symlinks", Kind: KindTri, Default: "unset", holds: only("unset")},
 		{Name: "name", advice: "give the name in the [header] and remove the line"},
@@ -67,10 +64,9 @@ func moduleParams() []Param {
 		{Name: "pre-xfer exec", holds: empty},
 		{Name: "read only", Kind: KindBool, Default: "yes", field: func(_ *Global, m *Module) any { return &m.ReadOnly }},
 		{Name: "refuse options", Kind: KindList, field: func(_ *Global, m *Module) any { return &m.RefuseOptions }},
-		{Name: "reverse lookup", Kind: KindBool, Default: "yes", holds: isBool(No),
-			advice: "set it to no: clients are logged by address"},
-		{Name: "secrets file", holds: unused}, // for "auth users" only
-		{Name: "strict modes", Kind: KindBool, Default: "yes", holds: isBool(Yes)},
+		{Name: "reverse lookup", Kind: KindBool, Default: "yes", field: func(_ *Global, m *Module) any { return &m.ReverseLookup }},
+		{Name: "secrets file", field: func(_ *Global, m *Module) any { return &m.SecretsFile }},
+		{Name: "strict modes", Kind: KindBool, Default: "yes", field: func(_ *Global, m *Module) any { return &m.StrictModes }},
 		{Name: "syslog facility", Kind: KindEnum, Default: "daemon", advice: "log to a file with \"log file\" and remove the line"},
 		{Name: "syslog tag", Default: "rsyncd", advice: "log to a file with \"log file\" and remove the line"},
 		{Name: "temp dir", Kind: KindPath, holds: empty},
@@ -82,9 +78,12 @@ func moduleParams() []Param {
 	}
 }
 
-// moduleDefaults is a module with every supported parameter at its default.
-func moduleDefaults() Module {
-	return Module{ReadOnly: true, List: true, MaxVerbosity: 1}
+// DefaultModule returns a module with every supported parameter at its default.
+func DefaultModule() Module {
+	return Module{
+		ReadOnly: true, List: true, MaxVerbosity: 1, StrictModes: true,
+		ReverseLookup: true, ForwardLookup: true, LockFile: "/var/run/rsyncd.lock",
+	}
 }
 
 // The values of an unsupported parameter that change nothing.

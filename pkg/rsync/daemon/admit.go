@@ -63,14 +63,19 @@ func newGuests(maximum, perAddress int) *guests {
 	return &guests{max: maximum, perAddress: perAddress, byAddress: map[netip.Prefix]int{}}
 }
 
-// origin is whom a connection is counted for: its IPv4 address, or its network
-// of 64 bits, which in IPv6 one household has to itself.
+// origin is whom a connection is counted for.
 func origin(a net.Addr) netip.Prefix {
 	tcp, ok := a.(*net.TCPAddr)
 	if !ok {
 		return netip.Prefix{}
 	}
-	addr := tcp.AddrPort().Addr().Unmap().WithZone("")
+	return household(tcp.AddrPort().Addr())
+}
+
+// household is an IPv4 address or a network of 64 bits, which in IPv6 one
+// household has to itself.
+func household(addr netip.Addr) netip.Prefix {
+	addr = addr.Unmap().WithZone("")
 	bits := 32
 	if addr.Is6() {
 		bits = 64

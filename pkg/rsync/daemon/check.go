@@ -3,7 +3,10 @@ package daemon
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
+	"github.com/empegsync/empegsync/pkg/rsync/checksum"
 	"github.com/empegsync/empegsync/pkg/rsync/compress"
 	"github.com/empegsync/empegsync/pkg/rsync/conf"
 	"github.com/empegsync/empegsync/pkg/rsync/options"
@@ -29,6 +32,20 @@ func checkModule(m *conf.Module) error {
 	if err := new(compress.SkipRules).AddPatterns(m.DontCompress); err != nil {
 		return fmt.Errorf("dont compress: %w", err)
 	}
-	_, err := moduleRules(m)
-	return err
+	_, rulesErr := moduleRules(m)
+	_, hostsErr := hostRulesOf(m)
+	return errors.Join(rulesErr, hostsErr, checkAuth(m))
+}
+
+// checkAuth looks at what a module says about passwords.
+func checkAuth(m *conf.Module) error {
+	for _, rule := range m.Auths() {
+		if _, opt, has := strings.Cut(rule, ":"); has && !slices.Contains([]string{"deny", "ro", "rw"}, strings.ToLower(opt)) {
+			return fmt.Errorf("auth users: %q: behind the colon there can be deny, ro or rw", rule)
+		}
+	}
+	if m.AuthDigest != "" && !slices.Contains(strings.Fields(checksum.AuthList), strings.ToLower(m.AuthDigest)) {
+		return fmt.Errorf("auth digest: %q is not one of %s", m.AuthDigest, checksum.AuthList)
+	}
+	return nil
 }

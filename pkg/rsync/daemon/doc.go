@@ -20,17 +20,18 @@
 //
 // # Strangers
 //
-// Before a client has named a module it costs a few kilobytes, and it has
-// HelloTimeout to get as far as the transfer. The connections of all clients
-// and those of one address are limited; when a limit is reached the oldest
-// that has not got to a transfer makes room, so that idle ones never keep
-// others out. All lengths from the wire are bounded by session, filter, wire
-// and transfer.
+// Before a client has said what it wants it costs a few kilobytes, and it has
+// HelloTimeout to get as far as the transfer, passwords and arguments and all.
+// The connections of all clients and those of one address are limited; when a
+// limit is reached the oldest that has not got to a transfer makes room, so
+// that idle ones never keep others out. The places of "max connections" are
+// taken by transfers only. Lists of hosts fail closed: a name that cannot be
+// looked up is no reason to allow, and one to deny. Who fails to log in waits
+// longer each time. All lengths from the wire are bounded by session, filter,
+// wire and transfer.
 //
 // # What it does not do
 //
 // It reads no configuration and writes no pid file; that is for whoever starts
-// it. It knows no passwords, host lists or compression yet: conf refuses the
-// parameters that would ask for them. It does not munge symbolic links, since
-// it never follows one out of a module.
+// it. What conf refuses it has not learned yet.
 package daemon

@@ -77,7 +77,7 @@ func TestVariables(t *testing.T) {
 	}
 	eventually(t, "the module's own log", func() bool {
 		text, _ := os.ReadFile(p.path("m.log"))
-		return strings.Contains(string(text), "rsync on m/ from=127.0.0.1 module=m\n") && strings.Contains(string(text), "total size 1 ")
+		return strings.Contains(string(text), "rsync on m/ from localhost (127.0.0.1)\n") && strings.Contains(string(text), "total size 1\n")
 	})
 	if strings.Contains(s.log.String(), "rsync on") {
 		t.Errorf("the daemon's log has the module's lines:\n%s", s.log)

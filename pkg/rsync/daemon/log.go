@@ -18,6 +18,12 @@ import (
 	"github.com/empegsync/empegsync/pkg/rsync/proto"
 )
 
+// LevelAccess is the level of the lines that C rsync's daemon writes, too: who
+// came, what for, and what was moved. As text they stand alone, byte for byte
+// as rsync's, so that programs that read its log understand them; the record's
+// attributes, which say the same, are for other handlers.
+const LevelAccess = slog.LevelInfo + 1
+
 // maxLogLine bounds a line of the log, in bytes.
 const maxLogLine = 8 * 1024
 
@@ -53,17 +59,11 @@ func (h *logHandler) Handle(_ context.Context, r slog.Record) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s [%d] ", r.Time.Format("2006/01/02 15:04:05"), os.Getpid())
 	switch {
-	case r.Level >= slog.LevelError:
-		b.WriteString("error: ")
-	case r.Level >= slog.LevelWarn:
-		b.WriteString("warning: ")
+	case r.Level == LevelAccess:
+		b.WriteString(visible(r.Message))
+	default:
+		h.own(&b, r)
 	}
-	b.WriteString(escape(r.Message))
-	b.WriteString(h.attrs)
-	r.Attrs(func(a slog.Attr) bool {
-		appendAttr(&b, h.prefix, a)
-		return b.Len() < maxLogLine
-	})
 	line := b.String()
 	if len(line) > maxLogLine-1 {
 		line = line[:maxLogLine-4] + "..."
@@ -72,6 +72,36 @@ func (h *logHandler) Handle(_ context.Context, r slog.Record) error {
 	defer h.out.mu.Unlock()
 	_, err := io.WriteString(h.out.w, line+"\n")
 	return err
+}
+
+// own writes a record of this program's own making.
+func (h *logHandler) own(b *strings.Builder, r slog.Record) {
+	switch {
+	case r.Level >= slog.LevelError:
+		b.WriteString("error: ")
+	case r.Level >= slog.LevelWarn:
+		b.WriteString("warning: ")
+	}
+	b.WriteString(escape(r.Message))
+	b.WriteString(h.attrs)
+	r.Attrs(func(a slog.Attr) bool {
+		appendAttr(b, h.prefix, a)
+		return b.Len() < maxLogLine
+	})
+}
+
+// visible shows control characters as rsync's log does (log.c:filtered_fwrite).
+func visible(s string) string {
+	control := func(c byte) bool { return c < ' ' && c != '\t' || c == 0x7f }
+	var b strings.Builder
+	for i := range len(s) {
+		if control(s[i]) {
+			fmt.Fprintf(&b, `\#%03o`, s[i])
+		} else {
+			b.WriteByte(s[i])
+		}
+	}
+	return b.String()
 }
 
 // WithAttrs implements [slog.Handler].
@@ -145,7 +175,7 @@ func (c *session) openLog(m *conf.Module) *os.File {
 		c.log.Error("cannot open the module's log file, so its lines go here", "err", err)
 		return nil
 	}
-	c.log = slog.New(NewLogHandler(f)).With("from", c.from, "module", m.Name)
+	c.log = slog.New(NewLogHandler(f)).With("from", c.who.text, "module", m.Name)
 	return f
 }
 

@@ -187,6 +187,18 @@ func (p *place) debian(text string) string {
 // rsync runs Debian's client; @URL@ in its arguments is rsync://addr.
 func (p *place) rsync(addr string, args ...string) (string, int) {
 	p.Helper()
+	return p.rsyncAs("", addr, args...)
+}
+
+// read returns what a file holds, "" if it is not there.
+func (p *place) read(name string) string {
+	text, _ := os.ReadFile(p.path(name))
+	return string(text)
+}
+
+// rsyncAs is rsync with a password.
+func (p *place) rsyncAs(password, addr string, args ...string) (string, int) {
+	p.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	full := make([]string, len(args))
@@ -195,6 +207,9 @@ func (p *place) rsync(addr string, args ...string) (string, int) {
 	}
 	cmd := exec.CommandContext(ctx, "rsync", full...)
 	cmd.Dir = p.dir
+	if password != "" {
+		cmd.Env = append(os.Environ(), "RSYNC_PASSWORD="+password)
+	}
 	out, err := cmd.CombinedOutput()
 	var ee *exec.ExitError
 	switch {

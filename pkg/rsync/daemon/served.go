@@ -34,6 +34,11 @@ type served struct {
 
 // run does what the client asks for and logs how it went.
 func (t *served) run(ctx context.Context) error {
+	way := "to"
+	if t.opt.Sender {
+		way = "on"
+	}
+	t.note("rsync %s %s from %s", way, t.request(), t.client())
 	switch {
 	case !t.opt.Sender && t.module.ReadOnly: // main.c:do_server_recv
 		return t.deny(proto.ExitSyntax, "module is read only")
@@ -53,7 +58,7 @@ func (t *served) run(ctx context.Context) error {
 		return err
 	}
 	stats, err := t.transfer(ctx, clientRules)
-	t.log.Info(fmt.Sprintf("sent %d bytes  received %d bytes  total size %d", stats.Written, stats.Read, stats.TotalSize))
+	t.note("sent %d bytes  received %d bytes  total size %d", stats.Written, stats.Read, stats.TotalSize)
 	var excluded *excludedError
 	switch {
 	case partial(err):
@@ -82,10 +87,8 @@ func (t *served) transfer(ctx context.Context, clientRules *filter.Rules) (trans
 	if t.opt.Sender {
 		rules.side = filter.Sender
 		rules.client = transfer.NewClientRules(clientRules, t.locate(&rules), "")
-		t.log.Info("rsync on " + clip(t.opt.Args))
 		return t.send(ctx, link, rules)
 	}
-	t.log.Info("rsync to " + clip(t.opt.Args))
 	dest := requested(t.module.Name, t.opt.Args[0])[0]
 	rules.prefix = strings.TrimSuffix(dest, "/")
 	if rules.closed(rules.prefix, true) {
@@ -93,6 +96,7 @@ func (t *served) transfer(ctx context.Context, clientRules *filter.Rules) (trans
 	}
 	rules.client = transfer.NewClientRules(clientRules, t.locate(&rules), rules.prefix)
 	to := transfer.Dest{Root: t.root, Path: dest}
+	t.note("receiving file list")
 	return transfer.Receive(ctx, link, t.opt, to, t.Umask, rules, &logObserver{session: t.session})
 }
 
@@ -104,18 +108,22 @@ func (e *excludedError) Error() string {
 	return fmt.Sprintf("daemon has excluded destination %q", e.dest)
 }
 
-// clip makes paths fit for a line of the log.
-func clip(paths []string) string {
-	words := make([]string, 0, len(paths))
-	for _, p := range paths {
-		words = append(words, quoted(p))
-	}
+// request is what the client asks for, as the log shows it.
+func (t *served) request() string {
 	const most = 1000
-	s := strings.Join(words, " ")
+	s := strings.Join(t.opt.Args, " ")
 	if len(s) > most {
 		return s[:most] + "..."
 	}
 	return s
+}
+
+// client is who asks, as the log shows it.
+func (c *session) client() string {
+	if c.user == "" {
+		return c.who.String()
+	}
+	return c.user + "@" + c.who.String()
 }
 
 // partial reports whether the session ended in order, with some files left out.
@@ -230,6 +238,7 @@ func (t *served) send(ctx context.Context, link transfer.Link, rules moduleScope
 			}
 		}
 	}
+	t.note("building file list")
 	return transfer.Send(ctx, link, t.opt, sources, rules, &logObserver{session: t.session})
 }
 

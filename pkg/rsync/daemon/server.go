@@ -45,6 +45,22 @@ type Server struct {
 	// HelloTimeout is how long a client may take to get to its transfer; 0
 	// stands for the default.
 	HelloTimeout time.Duration
+	// LoginPause is how long an address has to wait after a few failed logins;
+	// each further one doubles it. 0 stands for the default, less for none.
+	LoginPause time.Duration
+	// Resolver answers questions about the names of hosts; nil stands for the
+	// system's.
+	Resolver Resolver
+
+	backoff backoff
+	slots   slots
+}
+
+func (s *Server) resolver() Resolver {
+	if s.Resolver == nil {
+		return net.DefaultResolver
+	}
+	return s.Resolver
 }
 
 // Serve accepts connections until ctx ends. Then those who have not got to a

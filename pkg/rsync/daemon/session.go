@@ -3,8 +3,6 @@ package daemon
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -12,16 +10,13 @@ import (
 	"net"
 	"os"
 	"runtime/debug"
-	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 	"time"
 
 	"github.com/empegsync/empegsync/pkg/rsync/conf"
-	"github.com/empegsync/empegsync/pkg/rsync/options"
 	"github.com/empegsync/empegsync/pkg/rsync/proto"
-	"github.com/empegsync/empegsync/pkg/rsync/rootfs"
 	proc "github.com/empegsync/empegsync/pkg/rsync/session"
 	"github.com/empegsync/empegsync/pkg/rsync/transfer"
 	"github.com/empegsync/empegsync/pkg/rsync/wire"
@@ -31,7 +26,8 @@ import (
 type session struct {
 	*Server
 	conn net.Conn
-	from string // the client's address
+	who  caller
+	user string // who has logged in, "" for nobody
 	log  *slog.Logger
 	r    *wire.Reader
 	w    *wire.Writer
@@ -55,9 +51,9 @@ func (s *Server) session(ctx context.Context, conn net.Conn, settle func() bool)
 	if hello <= 0 {
 		hello = DefaultHelloTimeout
 	}
-	from := host(conn)
+	who := newCaller(host(conn))
 	c := &session{
-		Server: s, conn: conn, from: from, log: s.Log.With("from", from),
+		Server: s, conn: conn, who: who, log: s.Log.With("from", who.text),
 		until: time.Now().Add(hello), settle: settle,
 	}
 	c.whole(ctx, func() error { return c.run(ctx) })
@@ -113,13 +109,11 @@ func linger(conn net.Conn) {
 // grow gives the session the buffers of a transfer. early is what the client
 // has sent ahead of its turn.
 func (c *session) grow(early []byte) {
-	var src io.Reader = c.conn
+	c.r, c.w = wire.NewReader(bytes.NewReader(early), wire.ReadBuffer), wire.NewWriter(c.conn, wire.WriteBuffer)
 	if len(early) > 0 {
-		// The first read takes all of it, before any Replace: it is shorter
-		// than the buffer.
-		src = io.MultiReader(bytes.NewReader(early), c.conn)
+		_, _ = c.r.Prime() // takes all of it: it is shorter than the buffer
 	}
-	c.r, c.w = wire.NewReader(src, wire.ReadBuffer), wire.NewWriter(c.conn, wire.WriteBuffer)
+	c.r.Replace(c.conn)
 }
 
 // run goes through a session: greeting, module, arguments, transfer.
@@ -129,8 +123,12 @@ func (c *session) run(ctx context.Context) error {
 	if err != nil {
 		return quiet(err)
 	}
+	if c.Config.Defaults.ReverseLookup {
+		c.who.ask(ctx, c.resolver())
+	}
+	c.note("connect from %s", &c.who)
 	if name == "" || name == "#list" {
-		c.log.Info("module-list request")
+		c.note("module-list request from %s", &c.who)
 		return c.list()
 	}
 	if strings.HasPrefix(name, "#") {
@@ -138,12 +136,11 @@ func (c *session) run(ctx context.Context) error {
 	}
 	m, ok := c.Config.Module(name)
 	if !ok {
-		c.log.Warn("unknown module", "module", name)
+		c.note("unknown module '%s' tried from %s", name, &c.who)
 		return c.refuse("Unknown module '%s'", name)
 	}
 	c.log = c.log.With("module", m.Name)
-	expanded := m.Expanded(c.variable(m))
-	return c.module(ctx, &expanded)
+	return c.module(ctx, m)
 }
 
 // variable gives the values that rsyncd.conf may refer to and only a
@@ -156,16 +153,21 @@ func (c *session) variable(m *conf.Module) func(name string) (string, bool) {
 		case "RSYNC_MODULE_PATH":
 			return m.Path, true
 		case "RSYNC_HOST_ADDR":
-			return c.from, true
+			return c.who.text, true
 		case "RSYNC_HOST_NAME":
-			return "UNDETERMINED", true // as with "reverse lookup = no"
+			return c.who.name, true
 		case "RSYNC_USER_NAME":
-			return "", true
+			return c.user, true
 		case "RSYNC_PID":
 			return strconv.Itoa(os.Getpid()), true
 		}
 		return "", false
 	}
+}
+
+// note writes a line of rsync's own log.
+func (c *session) note(format string, args ...any) {
+	c.log.Log(context.Background(), LevelAccess, fmt.Sprintf(format, args...))
 }
 
 // quiet drops the error of a client that leaves before it has asked for
@@ -229,123 +231,4 @@ func (c *session) list() error {
 		fmt.Fprint(c.w, "@RSYNCD: EXIT\n")
 	}
 	return c.w.Flush()
-}
-
-// module serves a session with one module, here or in a worker of another
-// user.
-func (c *session) module(ctx context.Context, m *conf.Module) error {
-	who, idErr := identify(m)
-	if idErr != nil {
-		c.log.Error(idErr.Error())
-		return c.refuse("invalid %s %s", idErr.what, idErr.name)
-	}
-	err := who.check()
-	if err == nil && !who.same && c.Worker == nil {
-		err = &switchError{"setuid", "the module wants another user than the daemon's, and this daemon has no workers for that"}
-	}
-	if err != nil {
-		c.log.Error(err.Error())
-		return c.refuse("%s failed", err.call)
-	}
-	if !c.settle() {
-		return nil // its connection is closed
-	}
-	if !who.same {
-		return c.hand(ctx, m, who)
-	}
-	if log := c.openLog(m); log != nil {
-		defer log.Close()
-	}
-	early, earlyErr := c.early()
-	if earlyErr != nil {
-		return earlyErr
-	}
-	c.grow(early)
-	return c.serve(ctx, m, func() *switchError { return nil })
-}
-
-// serve goes on from where the module's name is known. The module's folder
-// and rules are the administrator's, so they are opened before become.
-func (c *session) serve(ctx context.Context, m *conf.Module, become func() *switchError) error {
-	root, err := rootfs.Open(m.Path)
-	if err != nil {
-		c.log.Error("cannot open the module's path", "err", err)
-		return c.refuse("chdir failed")
-	}
-	defer root.Close()
-	rules, err := moduleRules(m)
-	if err != nil {
-		c.log.Error("the module's filter rules", "err", err)
-		return c.refuse("the module's filter rules cannot be read")
-	}
-	if err := become(); err != nil {
-		c.log.Error(err.Error())
-		return c.refuse("%s failed", err.call)
-	}
-	if _, err := io.WriteString(c.w, "@RSYNCD: OK\n"); err != nil {
-		return err
-	}
-	if err := c.w.Flush(); err != nil {
-		return err
-	}
-	args, err := proc.ReadArgs(c.r, c.caps)
-	if err != nil {
-		return err
-	}
-	return c.agree(ctx, &served{session: c, module: m, root: root, daemonRules: rules}, args)
-}
-
-// agree makes of the client's arguments what both sides will do, and does it.
-func (c *session) agree(ctx context.Context, t *served, args []string) error {
-	refusal, _ := options.NewRefusal(t.module.RefuseOptions)
-	opt, optErr := options.ParseServer(args, refusal)
-	if optErr != nil {
-		opt = &options.Options{ClientInfo: letters(args), Sender: slices.Contains(args, "--sender")}
-	}
-	opt.Verbose = min(opt.Verbose, t.module.MaxVerbosity)
-	t.opt = opt
-	var err error
-	t.agreed, err = proc.Setup{
-		Caps: c.caps, Server: true, Sender: opt.Sender, Choice: opt.ChecksumChoice, Lists: opt.Checksum,
-		Letters: opt.ClientInfo, Seed: seed(opt),
-	}.WithCompression(opt).Run(c.r, c.w)
-	if err != nil {
-		return err
-	}
-	if optErr != nil {
-		var oe *options.Error
-		code := proto.ExitSyntax
-		if errors.As(optErr, &oe) {
-			code = proto.Exit(oe.ExitCode())
-		}
-		return t.giveUp(proto.Fail(code, optErr))
-	}
-	return t.run(ctx)
-}
-
-// letters finds the capability letters in arguments that could not be parsed.
-func letters(args []string) string {
-	for _, a := range args {
-		if a == "." {
-			break // paths follow
-		}
-		if strings.HasPrefix(a, "-") && !strings.HasPrefix(a, "--") {
-			if _, after, ok := strings.Cut(a, "e"); ok {
-				if _, l, ok := strings.Cut(after, "."); ok {
-					return l
-				}
-			}
-		}
-	}
-	return ""
-}
-
-// seed returns the checksum seed: what the client asks for, or chance.
-func seed(opt *options.Options) int32 {
-	if opt.ChecksumSeed != 0 {
-		return opt.ChecksumSeed
-	}
-	var b [4]byte
-	_, _ = rand.Read(b[:]) // never fails
-	return int32(binary.LittleEndian.Uint32(b[:]) | 1)
 }

@@ -20,13 +20,17 @@ import (
 	"github.com/empegsync/empegsync/pkg/rsync/proto"
 )
 
-// Job is what a worker must know to go on with a session after the module's
-// name has been read.
+// Job is what a worker must know to go on with a session after the client's
+// arguments have been read.
 type Job struct {
 	Module  conf.Module
+	Args    []string
+	Refusal string // why it must not be done after all, "" if it may
 	Version int    // agreed protocol version
 	Early   []byte // what the client has sent ahead
-	From    string // the client's address, for the log
+	From    string // the client's address
+	Host    string // its name, or what stands for one
+	User    string // who has logged in, \"\" for nobody
 	Umask   uint32
 	UID     uint32
 	GID     uint32
@@ -41,7 +45,7 @@ type Job struct {
 
 // hand passes the session to a worker process that gives up root: in one
 // process, threads of different users would share one address space.
-func (c *session) hand(ctx context.Context, m *conf.Module, who identity) error {
+func (c *session) hand(ctx context.Context, t task, who identity) error {
 	early, err := c.early()
 	if err != nil {
 		return err
@@ -52,17 +56,17 @@ func (c *session) hand(ctx context.Context, m *conf.Module, who identity) error 
 	}
 	f, err := tcp.File()
 	if err != nil {
-		_ = c.refuse("the daemon is short of resources -- try again later") // the log has the cause
 		return fmt.Errorf("pass the connection to a worker: %w", err)
 	}
 	defer f.Close()
-	log := c.openLog(m)
+	log := c.openLog(t.module)
 	if log != nil {
 		defer log.Close()
 	}
 	c.handed = true
 	return c.Worker(ctx, f, Job{
-		Module: *m, Version: c.caps.Version, Early: early, From: c.from, Umask: c.Umask,
+		Module: *t.module, Args: t.args, Refusal: t.refusal, Version: c.caps.Version, Early: early, Umask: c.Umask,
+		From: c.who.text, Host: c.who.name, User: c.user,
 		UID: who.UID, GID: who.GID, Groups: who.Groups, Hello: time.Until(c.until), Log: log,
 	})
 }
@@ -215,13 +219,15 @@ func Work(ctx context.Context, in io.Reader, conn net.Conn, log *slog.Logger) er
 		cancel()
 	}()
 	s := &Server{Log: log, Umask: job.Umask}
+	who := newCaller(job.From)
+	who.name, who.asked = job.Host, true
 	c := &session{
-		Server: s, conn: conn, from: job.From, caps: caps, until: time.Now().Add(job.Hello),
+		Server: s, conn: conn, who: who, user: job.User, caps: caps, until: time.Now().Add(job.Hello),
 		log: log.With("from", job.From, "module", job.Module.Name), settle: func() bool { return true },
 	}
 	c.whole(ctx, func() error {
 		c.grow(job.Early)
-		return c.serve(ctx, &job.Module, job.become)
+		return c.serve(ctx, task{&job.Module, job.Args, job.Refusal}, job.become)
 	})
 	return nil
 }

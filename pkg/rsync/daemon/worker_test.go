@@ -62,7 +62,7 @@ func TestWorker(t *testing.T) {
 	}
 	log, err := os.ReadFile(p.path("mod.log"))
 	p.must(err)
-	if strings.Count(string(log), "rsync to mod/in/ from=127.0.0.1 module=mod\n") != 1 {
+	if strings.Count(string(log), "rsync to mod/in/ from localhost (127.0.0.1)\n") != 1 {
 		t.Errorf("the module's log:\n%s", log)
 	}
 }

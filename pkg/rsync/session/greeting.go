@@ -153,7 +153,7 @@ const EarlyWait = 200 * time.Millisecond
 // must be over, the zero time for none. motd, whole lines or empty, is sent
 // right after the greeting. Whoever does not greet like a client is told so.
 // It returns the version that both speak, with the digests that the client
-// names.
+// names where both do.
 func GreetClient(r *wire.Reader, w *wire.Writer, ours int, motd string, deadline func(time.Time)) (Greeting, error) {
 	deadline(time.Now().Add(EarlyWait))
 	early, err := r.Prime()
@@ -174,6 +174,9 @@ func GreetClient(r *wire.Reader, w *wire.Writer, ours int, motd string, deadline
 		return Greeting{}, err
 	}
 	theirs, err := readGreeting(r)
+	if !proto.NamesDigests(announced) {
+		theirs.Digests = "" // the client has not seen ours, and takes its version's
+	}
 	if err == nil {
 		announced, err = agree(announced, theirs.Version)
 	}

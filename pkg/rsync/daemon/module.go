@@ -1,0 +1,242 @@
+package daemon
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/empegsync/empegsync/pkg/rsync/conf"
+	"github.com/empegsync/empegsync/pkg/rsync/options"
+	"github.com/empegsync/empegsync/pkg/rsync/proto"
+	"github.com/empegsync/empegsync/pkg/rsync/rootfs"
+	proc "github.com/empegsync/empegsync/pkg/rsync/session"
+)
+
+// module goes through what stands before a module: may this host come in, who
+// is it, is there a place, and as whom is the module served. Only then is it
+// served, here or in a worker of another user (clientserver.c:rsync_module).
+// C rsync takes the place before it asks for a password; here those who merely
+// talk keep nobody out.
+func (c *session) module(ctx context.Context, raw *conf.Module) error {
+	m := raw.Expanded(c.variable(raw))
+	if ok, err := c.letIn(ctx, &m); !ok {
+		return err
+	}
+	user, ok, err := c.login(ctx, &m)
+	if !ok {
+		return err
+	}
+	c.user = user
+	readOnly := m.ReadOnly
+	m = raw.Expanded(c.variable(raw)) // with the user's name
+	m.ReadOnly = readOnly
+	// A first look, so that the answer comes in rsync's words. The place is
+	// taken when there is something to transfer.
+	release, err := c.slots.claim(m.LockFile, m.MaxConnections)
+	if err != nil {
+		return c.refuse("%s", c.noPlace(&m, err))
+	}
+	release()
+	return c.open(ctx, &m)
+}
+
+// noPlace logs that a claim has failed and returns what the client is told.
+func (c *session) noPlace(m *conf.Module, err error) string {
+	if errors.Is(err, errFull) {
+		c.note("max connections (%d) reached", m.MaxConnections)
+		return fmt.Sprintf("max connections (%d) reached -- try again later", m.MaxConnections)
+	}
+	c.log.Error("failed to open lock file "+quoted(m.LockFile), "err", err)
+	return "failed to open lock file"
+}
+
+// letIn asks the lists of hosts. A module that is not listed does not exist
+// for those who may not come in.
+func (c *session) letIn(ctx context.Context, m *conf.Module) (bool, error) {
+	if m.ReverseLookup {
+		c.who.ask(ctx, c.resolver())
+	}
+	rules, err := hostRulesOf(m)
+	if err != nil {
+		c.log.Error("nobody is let in", "err", err)
+	}
+	if err == nil && rules.admits(ctx, c.resolver(), &c.who) {
+		c.note("rsync allowed access on module %s from %s", m.Name, &c.who)
+		return true, nil
+	}
+	c.note("rsync denied on module %s from %s", m.Name, &c.who)
+	if !m.List {
+		return false, c.refuse("Unknown module '%s'", m.Name)
+	}
+	return false, c.refuse("access denied to %s from %s", m.Name, &c.who)
+}
+
+// task is what a client has come to do, once its arguments are known.
+type task struct {
+	module *conf.Module
+	args   []string
+	// refusal says why it must not be done after all, "" if it may: from here
+	// on errors travel in frames, when those have been agreed on.
+	refusal string
+}
+
+// open finds out as whom the module is to be served and whether it is there,
+// hears what the client wants of it, and has that done.
+func (c *session) open(ctx context.Context, m *conf.Module) error {
+	who, why := c.standing(m)
+	if why == "" {
+		why = c.missing(m)
+	}
+	if why != "" {
+		return c.refuse("%s", why)
+	}
+	if _, err := io.WriteString(c.w, "@RSYNCD: OK\n"); err != nil {
+		return err
+	}
+	if err := c.w.Flush(); err != nil {
+		return err
+	}
+	args, err := proc.ReadArgs(c.r, c.caps)
+	if err != nil {
+		return err
+	}
+	if !c.settle() {
+		return nil // its connection is closed
+	}
+	t := task{module: m, args: args}
+	release, err := c.slots.claim(m.LockFile, m.MaxConnections)
+	if err != nil {
+		t.refusal = c.noPlace(m, err)
+	} else {
+		defer release()
+	}
+	if !who.same {
+		return c.hand(ctx, t, who)
+	}
+	if log := c.openLog(m); log != nil {
+		defer log.Close()
+	}
+	early, err := c.early()
+	if err != nil {
+		return err
+	}
+	c.grow(early)
+	return c.serve(ctx, t, func() *switchError { return nil })
+}
+
+// standing finds out as whom a module is served; why says why it is not.
+func (c *session) standing(m *conf.Module) (who identity, why string) {
+	who, idErr := identify(m)
+	if idErr != nil {
+		c.log.Error(idErr.Error())
+		return who, fmt.Sprintf("invalid %s %s", idErr.what, idErr.name)
+	}
+	err := who.check()
+	if err == nil && !who.same && c.Worker == nil {
+		err = &switchError{"setuid", "the module wants another user than the daemon's, and this daemon has no workers for that"}
+	}
+	if err != nil {
+		c.log.Error(err.Error())
+		return who, err.call + " failed"
+	}
+	return who, ""
+}
+
+// missing says what of a module is not there, "" for nothing.
+func (c *session) missing(m *conf.Module) string {
+	root, err := rootfs.Open(m.Path)
+	if err != nil {
+		c.log.Error("cannot open the module's path", "err", err)
+		return "chdir failed"
+	}
+	root.Close()
+	if _, err := moduleRules(m); err != nil {
+		c.log.Error("the module's filter rules", "err", err)
+		return "the module's filter rules cannot be read"
+	}
+	return ""
+}
+
+// serve does a task, as whom become makes this process. The module's folder
+// and rules are the administrator's, so they are opened before.
+func (c *session) serve(ctx context.Context, job task, become func() *switchError) error {
+	t := &served{session: c, module: job.module}
+	var err error
+	if t.root, err = rootfs.Open(job.module.Path); err == nil {
+		defer t.root.Close()
+		t.daemonRules, err = moduleRules(job.module)
+	}
+	if err != nil { // it was there a moment ago
+		c.log.Error("cannot open the module", "err", err)
+		job.refusal = "the module cannot be opened"
+	}
+	if err := become(); err != nil {
+		c.log.Error(err.Error())
+		job.refusal = err.call + " failed"
+	}
+	return c.agree(ctx, t, job)
+}
+
+// agree makes of the client's arguments what both sides will do, and does it.
+func (c *session) agree(ctx context.Context, t *served, job task) error {
+	args := job.args
+	refusal, _ := options.NewRefusal(t.module.RefuseOptions)
+	opt, optErr := options.ParseServer(args, refusal)
+	if optErr != nil {
+		opt = &options.Options{ClientInfo: letters(args), Sender: slices.Contains(args, "--sender")}
+	}
+	opt.Verbose = min(opt.Verbose, t.module.MaxVerbosity)
+	t.opt = opt
+	var err error
+	t.agreed, err = proc.Setup{
+		Caps: c.caps, Server: true, Sender: opt.Sender, Choice: opt.ChecksumChoice, Lists: opt.Checksum,
+		Letters: opt.ClientInfo, Seed: seed(opt),
+	}.WithCompression(opt).Run(c.r, c.w)
+	if err != nil {
+		return err
+	}
+	if job.refusal != "" {
+		return t.deny(proto.ExitStartClient, job.refusal)
+	}
+	if optErr != nil {
+		var oe *options.Error
+		code := proto.ExitSyntax
+		if errors.As(optErr, &oe) {
+			code = proto.Exit(oe.ExitCode())
+		}
+		return t.giveUp(proto.Fail(code, optErr))
+	}
+	return t.run(ctx)
+}
+
+// letters finds the capability letters in arguments that could not be parsed.
+func letters(args []string) string {
+	for _, a := range args {
+		if a == "." {
+			break // paths follow
+		}
+		if strings.HasPrefix(a, "-") && !strings.HasPrefix(a, "--") {
+			if _, after, ok := strings.Cut(a, "e"); ok {
+				if _, l, ok := strings.Cut(after, "."); ok {
+					return l
+				}
+			}
+		}
+	}
+	return ""
+}
+
+// seed returns the checksum seed: what the client asks for, or chance.
+func seed(opt *options.Options) int32 {
+	if opt.ChecksumSeed != 0 {
+		return opt.ChecksumSeed
+	}
+	var b [4]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return int32(binary.LittleEndian.Uint32(b[:]) | 1)
+}
