@@ -258,5 +258,5 @@ func (t *served) source(p string, rules moduleScope) transfer.Source {
 		root.Close()
 		return transfer.Source{Name: p, Err: syscall.ENOENT}
 	}
-	return transfer.Source{Root: root, Name: name, Prefix: dir}
+	return transfer.Source{Root: root, Name: name, Prefix: dir, Outer: t.root, Base: dir}
 }

@@ -20,6 +20,9 @@ type Decoder struct {
 	state
 	arena   arena
 	lastDir string
+
+	// LinkPrefix stands before all targets of symbolic links on this side.
+	LinkPrefix string
 }
 
 // NewDecoder returns a decoder for one list.
@@ -376,7 +379,7 @@ func (d *Decoder) readTarget(r *wire.Reader, e *Entry) {
 		r.Fail(fmt.Errorf("link %q has an empty target or one with a NUL byte", clip(d.name)))
 		return
 	}
-	e.SetTarget(target)
+	e.SetTarget(d.LinkPrefix + target)
 }
 
 // readEnd reads what follows the end mark.

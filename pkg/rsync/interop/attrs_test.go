@@ -2,10 +2,12 @@ package interop
 
 import (
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 
+	"github.com/empegsync/empegsync/pkg/rsync/proto"
 	"golang.org/x/sys/unix"
 )
 
@@ -78,16 +80,100 @@ func accessed(p string, sec int64) error {
 	return unix.UtimesNanoAt(unix.AT_FDCWD, p, []unix.Timespec{unix.NsecToTimespec(sec * 1e9), {Nsec: unix.UTIME_OMIT}}, unix.AT_SYMLINK_NOFOLLOW)
 }
 
+// linkTree has links of all kinds, within the source and out of it.
+func linkTree(s *sandbox, dir string) {
+	plainTree(s, dir)
+	out := filepath.Join(filepath.Dir(dir), "outside")
+	s.write(out+"/file", []byte("outside"), then+5)
+	s.write(out+"/sub/file", []byte("outside, below"), then+6)
+	s.settle(out, "sub", ".")
+	for name, target := range map[string]string{
+		"to folder": "sub", "sub/up": "../file", "sub/out and in": "../../src/file", "sub/bin/far up": "../../../outside/file",
+		"absolute": out + "/file", "absolute folder": out + "/sub", "relative out": "../outside/sub", "twice": "to folder/bin", "sub/tricky": "bin/../../file",
+		"munged": "/rsyncd-munged/file", "ends up": "sub/bin/..", "dots": "./sub/./bin/tool",
+	} {
+		s.must(os.Symlink(target, dir+"/"+name))
+		s.must(touch(dir+"/"+name, then+60))
+	}
+	s.settle(dir, "sub/bin", "sub", ".")
+}
+
+// TestLinkOptions compares the options about symbolic links with rsync.
+func TestLinkOptions(t *testing.T) {
+	for i, flags := range []string{
+		"-ai", "-aiL", "-aik", "-rtik", "-aikv", "-ai --copy-unsafe-links", "-aiv --copy-unsafe-links", "-aiv --safe-links", "-rliv --safe-links --copy-unsafe-links",
+		"-aiL --protocol=28", "-ai --munge-links", "-aikL --copy-unsafe-links --safe-links --exclude=absolute*", "-dik", "-diL --delete", "-aiHL",
+	} {
+		t.Run(flags, func(t *testing.T) {
+			oracle{flags: strings.Fields(flags), source: linkTree, dest: olderTree, roles: someRoles(i)}.run(t)
+		})
+	}
+	t.Run("no referent", func(t *testing.T) {
+		oracle{flags: []string{"-aiL", "--exclude=hidden"}, source: func(s *sandbox, dir string) {
+			plainTree(s, dir)
+			s.must(os.Symlink("nowhere", dir+"/dangling"))
+			s.must(os.Symlink("nowhere", dir+"/sub/hidden"))
+			s.must(os.Symlink("loop", dir+"/loop"))
+			s.settle(dir, "sub", ".")
+		}}.run(t)
+	})
+}
+
+// TestKeepDirlinks writes through a link to a folder of the destination, and
+// not through one that leads out of it. (rsync 3.5.0 sets the link's own owner
+// and time, and fails at its mode.)
+func TestKeepDirlinks(t *testing.T) {
+	for _, role := range []string{"our client pulls", "our server receives", "we copy"} {
+		t.Run(role, func(t *testing.T) {
+			t.Parallel()
+			s := newSandbox(t)
+			plainTree(s, s.src)
+			o := oracle{flags: strings.Fields("-aiK --delete --exclude=/real"), dest: func(s *sandbox, dir string) {
+				s.write(dir+"/real/bin/tool", []byte("an older tool"), then)
+				s.write(dir+"/real/extra", []byte("too much"), then)
+				s.must(os.Symlink("real", dir+"/sub"))
+			}}
+			dst := o.prepared(s, "got")
+			if got := o.role(s, role, dst); got.code != 0 {
+				t.Errorf("exit code %d", got.code)
+			}
+			if target, _ := os.Readlink(dst + "/sub"); target != "real" {
+				t.Errorf("the link leads to %q", target)
+			}
+			s.must(os.Remove(dst + "/sub"))
+			s.must(os.Rename(dst+"/real", dst+"/sub"))
+			sameTrees(t, s.src, dst)
+
+			out := filepath.Join(s.dir, "outside")
+			s.write(out+"/bin/tool", []byte("not yours"), then)
+			before := snapshot(t, out)
+			for _, target := range []string{out, "../../outside"} {
+				s.must(os.RemoveAll(dst + "/sub"))
+				s.must(os.Symlink(target, dst+"/sub"))
+				if got := o.role(s, role, dst); got.code != int(proto.ExitPartial) {
+					t.Errorf("%s: exit code %d", target, got.code)
+				}
+				if kept, _ := os.Readlink(dst + "/sub"); kept != target {
+					t.Errorf("%s: the link leads to %q", target, kept)
+				}
+			}
+			if after := snapshot(t, out); after != before {
+				t.Errorf("outside was written to:\n%s", after)
+			}
+		})
+	}
+}
+
 // TestModesAndOwners compares --chmod, -E and the maps of owners with rsync.
 func TestModesAndOwners(t *testing.T) {
-	for _, flags := range []string{
+	for i, flags := range []string{
 		"-ai --chmod=Dg+s,Fo-rwx,+X", "-rlti --chmod=F600,D711", "-rltE -i", "-rltEi --chmod=a+x", "-ai --chmod=u=rwX,go=u --no-p", "-aii --chmod=ug=s",
 		"-ai --chown=1:2", "-ai --chown=nobody", "-ai --usermap=1436:7,1400-1500:8,*:9", "-ai --usermap=root:5 --groupmap=www-data:7,root:9",
 		"-rti --usermap=0:12 --numeric-ids", "-ai --groupmap=w*:12,?oot:13 --protocol=29", "-ai --usermap=root:12 --protocol=30", "-rti --chown=:1",
 		"-ai --usermap=nosuch:1,daemon:nosuch", "-ai --usermap=1-:2", "-ai --no-super", "-ai --super --owner",
 	} {
 		t.Run(flags, func(t *testing.T) {
-			oracle{flags: strings.Fields(flags), source: plainTree, dest: olderTree}.run(t)
+			oracle{flags: strings.Fields(flags), source: plainTree, dest: olderTree, roles: someRoles(i)}.run(t)
 		})
 	}
 }

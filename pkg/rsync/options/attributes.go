@@ -42,6 +42,15 @@ type Attributes struct {
 	Super             Super
 	Atimes            int  // count of -U; from 2 on files are read without changing theirs
 	OpenNoatime       bool // --open-noatime
+
+	// What happens to symbolic links.
+	CopyLinks       bool // -L
+	CopyUnsafeLinks bool
+	CopyDirlinks    bool // -k
+	KeepDirlinks    bool // -K
+	SafeLinks       bool
+	// MungeLinks is this side's own affair: a server is not told.
+	MungeLinks bool
 }
 
 // addChmod appends a list of changes to those given before.

@@ -23,8 +23,9 @@
 // # Links
 //
 // A symbolic link as last component is itself the thing acted on; where that makes no sense (reading it as a file) it is
-// refused. A link in the directory part is [ErrSymlink]. The one way through a link is [Root.Sub], which follows links as long
-// as they stay inside and returns a new, again strict, Root.
+// refused. A link in the directory part is [ErrSymlink]. The ways through a link are [Root.Sub], which follows links as long as
+// they stay inside and returns a new, again strict, Root; [Root.Stat]; and [Root.Following], for the options that ask for it,
+// whose Root goes on following them, and never out of the first.
 //
 // What confinement means for directories that strangers move: a directory that is moved away while a handle to it is
 // held keeps being that directory. Someone who may move a directory out of the tree owns its contents anyway; what cannot

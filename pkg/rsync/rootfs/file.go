@@ -15,6 +15,8 @@ const (
 	NoAtime OpenFlags = 1 << iota
 	// AllowDevices opens devices, fifos and the like too. Reading those may return EAGAIN: nothing here ever blocks on open.
 	AllowDevices
+	// Follow opens what a symbolic link leads to, in a Root that follows links.
+	Follow
 )
 
 // File is an open file. It holds a raw descriptor instead of an os.File: for regular files the runtime's poller and
@@ -43,14 +45,24 @@ func (r *Root) OpenRead(path string, flags OpenFlags) (*File, Info, error) {
 	const op = "open"
 	f := &File{root: r, path: path, fd: -1}
 	var info Info
-	err := r.entry(op, path, true, func(d *dir, base string) (err error) {
-		open := readFlags
-		if flags&NoAtime != 0 {
-			open |= unix.O_NOATIME
+	err := r.entry(op, path, true, func(d *dir, base string) error {
+		open := func(how int) error {
+			var err error
+			if r.follow != nil && flags&Follow != 0 {
+				fl := r.follow
+				f.fd, err = r.openFollow(fl.top.fd, fl.full(path), how, fl.links)
+			} else {
+				f.fd, err = openat(d.fd, base, how, 0)
+			}
+			return err
 		}
-		f.fd, err = openat(d.fd, base, open, 0)
+		how := readFlags
+		if flags&NoAtime != 0 {
+			how |= unix.O_NOATIME
+		}
+		err := open(how)
 		if err == unix.EPERM && flags&NoAtime != 0 {
-			f.fd, err = openat(d.fd, base, readFlags, 0)
+			err = open(readFlags)
 		}
 		return f.opened(err, flags, &info)
 	})

@@ -138,7 +138,12 @@ func (f *File) SetMetadata(m Meta) error {
 // SetMetadata looks at path and sets what m names and what differs, never following a link. Mode is skipped for symbolic
 // links. See File.SetMetadata for the order and the errors.
 func (r *Root) SetMetadata(path string, m Meta) error {
-	return r.at("set metadata", path, false, func(d *dir, base string) error {
+	isDir := false
+	if r.follow != nil {
+		have, err := r.Stat(path)
+		isDir = err == nil && have.IsDir()
+	}
+	return r.metaAt("set metadata", path, isDir, func(d *dir, base string) error {
 		var have Info
 		if err := r.kernel.stat(d.fd, base, &have); err != nil {
 			return err
@@ -153,7 +158,7 @@ func (r *Root) UpdateMetadata(path string, have Info, m Meta) error {
 	if m.valid() == nil && m.Diff(have) == 0 {
 		return pathError("set metadata", path, CheckPath(path))
 	}
-	return r.at("set metadata", path, false, func(d *dir, base string) error {
+	return r.metaAt("set metadata", path, have.IsDir(), func(d *dir, base string) error {
 		return r.update(d, base, path, have, m)
 	})
 }

@@ -124,6 +124,9 @@ func (l *nameList) add(ino uint64, name []byte, typ uint32) {
 
 // openDir opens the directory path for listing or syncing.
 func (r *Root) openDir(path string) (fd int, err error) {
+	if r.follow != nil {
+		return r.openPath("open directory", path, listFlags)
+	}
 	err = r.at("open directory", path, false, func(d *dir, base string) error {
 		fd, err = openat(d.fd, base, listFlags, 0)
 		if err != nil {

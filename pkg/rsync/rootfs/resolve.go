@@ -32,7 +32,9 @@ func (r *Root) dir(path string) (d *dir, cached bool, err error) {
 	defer from.release()
 
 	var fd int
-	if r.kernel.noOpenat2.Load() {
+	if f := r.follow; f != nil {
+		fd, err = r.openFollow(f.top.fd, f.full(path), dirFlags, f.links)
+	} else if r.kernel.noOpenat2.Load() {
 		rest := path
 		if from.path != "." {
 			rest = path[len(from.path)+1:]
@@ -95,73 +97,6 @@ func linkInTheWay(dirfd int, name string, err error) error {
 		}
 	}
 	return err
-}
-
-// followDir opens the directory path below top, following symbolic links that stay below top.
-func (r *Root) followDir(top int, path string) (int, error) {
-	if r.kernel.noOpenat2.Load() {
-		return followWalk(top, path)
-	}
-	for range maxRaces {
-		fd, err := openat2(top, path, beneath)
-		switch err {
-		case unix.EAGAIN:
-			continue
-		case unix.EXDEV:
-			err = because(ErrEscapes, err)
-		}
-		return fd, err
-	}
-	return followWalk(top, path)
-}
-
-// followWalk is followDir for kernels without openat2. It keeps a handle for each directory on the way down, so that ".." in
-// a link's text goes back to the directory we came through, not to wherever that has been moved meanwhile.
-func followWalk(top int, path string) (int, error) {
-	var stack []int // below top, in order
-	defer func() {
-		for _, fd := range stack {
-			closeFD(fd)
-		}
-	}()
-	at := func() int {
-		if len(stack) == 0 {
-			return top
-		}
-		return stack[len(stack)-1]
-	}
-	links := 0
-	for path != "" {
-		name, rest, _ := strings.Cut(path, "/")
-		path = rest
-		switch name {
-		case "", ".":
-			continue
-		case "..":
-			if len(stack) == 0 {
-				return -1, because(ErrEscapes, unix.EXDEV)
-			}
-			closeFD(stack[len(stack)-1])
-			stack = stack[:len(stack)-1]
-			continue
-		}
-		fd, target, err := openStep(at(), name)
-		switch {
-		case err != nil:
-			return -1, err
-		case target == "":
-			stack = append(stack, fd)
-			continue
-		}
-		if links++; links > maxLinks || len(target)+len(path) > maxPath {
-			return -1, unix.ELOOP
-		}
-		if target[0] == '/' {
-			return -1, because(ErrEscapes, unix.EXDEV)
-		}
-		path = target + "/" + path
-	}
-	return openat(at(), ".", dirFlags, 0)
 }
 
 // openStep opens the directory name, or reads the link that it is: either fd or target is set.

@@ -15,7 +15,8 @@ type Root struct {
 	name    string
 	kernel  *kernel
 	cache   dirCache
-	buffers sync.Pool // *[]byte for getdents
+	follow  *following // nil: links are not followed
+	buffers sync.Pool  // *[]byte for getdents
 }
 
 // kernel remembers what the running kernel cannot do, learned once and shared by a Root and its Subs.
@@ -68,7 +69,11 @@ func (r *Root) Sub(path string) (*Root, error) {
 		return nil, pathError("open", path, err)
 	}
 	defer top.release()
-	fd, err := r.followDir(top.fd, path)
+	in, name, links := top.fd, path, LinksBeneath
+	if f := r.follow; f != nil {
+		in, name, links = f.top.fd, f.full(path), f.links
+	}
+	fd, err := r.openFollow(in, name, dirFlags, links)
 	if err != nil {
 		return nil, pathError("open", path, err)
 	}
@@ -87,6 +92,7 @@ func (r *Root) Close() error {
 	if !r.cache.close() {
 		return &fs.PathError{Op: "close root", Path: r.name, Err: fs.ErrClosed}
 	}
+	r.follow.close()
 	return nil
 }
 

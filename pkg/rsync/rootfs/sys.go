@@ -38,7 +38,12 @@ func openat(dirfd int, name string, flags int, perm uint32) (int, error) {
 // openat2 opens a directory as a handle, resolved by the kernel under the rules given.
 func openat2(dirfd int, path string, resolve uint64) (int, error) {
 	// Without O_NOFOLLOW, so that RESOLVE_NO_SYMLINKS alone judges the last component as well, with ELOOP.
-	how := unix.OpenHow{Flags: dirFlags &^ unix.O_NOFOLLOW, Resolve: resolve}
+	return openat2Flags(dirfd, path, dirFlags&^unix.O_NOFOLLOW, resolve)
+}
+
+// openat2Flags opens anything under the rules given.
+func openat2Flags(dirfd int, path string, flags int, resolve uint64) (int, error) {
+	how := unix.OpenHow{Flags: uint64(flags), Resolve: resolve}
 	for {
 		fd, err := unix.Openat2(dirfd, path, &how)
 		if err != unix.EINTR {

@@ -17,6 +17,7 @@ import (
 // working directory. What cannot be opened is told when its turn comes. done
 // closes them all.
 func OpenSources(args []string) (sources []transfer.Source, done func()) {
+	whole, cwd := everything()
 	for _, arg := range args {
 		dir, name := transfer.SplitSource(arg)
 		if strings.HasPrefix(arg, "/") {
@@ -27,15 +28,44 @@ func OpenSources(args []string) (sources []transfer.Source, done func()) {
 			sources = append(sources, transfer.Source{Name: arg, Err: err})
 			continue
 		}
-		sources = append(sources, transfer.Source{Root: root, Name: name})
+		s := transfer.Source{Root: root, Name: name}
+		if whole != nil {
+			s.Outer, s.Base = whole, below(cwd, dir)
+		}
+		sources = append(sources, s)
 	}
 	return sources, func() {
+		if whole != nil {
+			whole.Close()
+		}
 		for _, s := range sources {
 			if s.Root != nil {
 				s.Root.Close()
 			}
 		}
 	}
+}
+
+// everything is the whole of this machine's files, which a user's links may
+// lead to, and where relative paths start there. nil: only what is named.
+func everything() (*rootfs.Root, string) {
+	cwd, err := os.Getwd()
+	if err != nil {
+		return nil, ""
+	}
+	root, err := rootfs.Open("/")
+	if err != nil {
+		return nil, ""
+	}
+	return root, cwd
+}
+
+// below is an absolute or relative folder as a name below "/".
+func below(cwd, dir string) string {
+	if !path.IsAbs(dir) {
+		dir = path.Join(cwd, dir)
+	}
+	return path.Clean("." + path.Clean(dir))
 }
 
 // OpenDest opens a user's destination: the folder itself if it is there, else

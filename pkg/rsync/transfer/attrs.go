@@ -194,7 +194,7 @@ func (g *generator) touchDirs() error {
 	for _, i := range order {
 		e := g.part.At(i)
 		p := g.path(e)
-		have, exists, err := g.lookup(p)
+		have, exists, err := g.lookupEntry(e, p)
 		if err != nil || !exists || !have.IsDir() {
 			continue // it was reported when it was made
 		}
@@ -207,6 +207,9 @@ func (g *generator) touchDirs() error {
 
 // link makes a symbolic link unless it is there.
 func (g *generator) link(index int32, e *filelist.Entry, p string, have rootfs.Info, exists bool) error {
+	if g.ignoredLink(e, p) {
+		return nil
+	}
 	if exists && have.IsSymlink() {
 		target, err := g.root.Readlink(p)
 		if err == nil && target == e.Target() {

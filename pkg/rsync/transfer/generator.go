@@ -133,7 +133,7 @@ func (g *generator) entry(index int32) error {
 		}
 		return nil
 	}
-	have, exists, err := g.lookup(p)
+	have, exists, err := g.lookupEntry(e, p)
 	if err != nil {
 		g.failFile("stat %q failed: %v", p, reason(err))
 		return nil

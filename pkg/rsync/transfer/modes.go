@@ -12,10 +12,14 @@ const anyExec = 0o111
 
 // openFlags is how files are opened for reading.
 func (c *common) openFlags() rootfs.OpenFlags {
+	var flags rootfs.OpenFlags
 	if c.opt.OpenNoatime || c.opt.Atimes > 1 {
-		return rootfs.NoAtime
+		flags |= rootfs.NoAtime
 	}
-	return 0
+	if c.sending && c.follows() {
+		flags |= rootfs.Follow
+	}
+	return flags
 }
 
 // adopt makes an entry that has just come what this side takes it for.

@@ -86,6 +86,9 @@ func (r *receiver) run(ctx context.Context) error {
 	if err := r.resolve(list); err != nil {
 		return err
 	}
+	if err := r.followDirlinks(); err != nil {
+		return err
+	}
 	if r.root != r.dest.Root {
 		defer r.root.Close()
 	}
@@ -195,7 +198,11 @@ func (r *receiver) resolveFile(p string) error {
 
 func (r *receiver) readList() (*filelist.List, error) {
 	start := r.R.Total()
-	list, err := filelist.NewDecoder(r.Caps, r.fields()).Read(r.R, func(n int) { r.obs.Listed(n, false) })
+	decoder := filelist.NewDecoder(r.Caps, r.fields())
+	if r.opt.MungeLinks {
+		decoder.LinkPrefix = MungePrefix
+	}
+	list, err := decoder.Read(r.R, func(n int) { r.obs.Listed(n, false) })
 	if err != nil {
 		return nil, proto.Fail(proto.ExitStreamIO, err)
 	}

@@ -35,6 +35,8 @@ type sender struct {
 func Send(ctx context.Context, l Link, opt *options.Options, sources []Source, rules Rules, obs Observer) (Stats, error) {
 	c := newCommon(l, opt, rules, obs)
 	c.sending = true
+	sources, done := c.reachOut(sources)
+	defer done()
 	s := &sender{common: c, sources: sources}
 	s.sums = checksum.NewBlocks(l.FileSum, l.Seed, l.Caps.SeedFirst)
 	s.whole = l.FileSum.NewFile(l.Seed)

@@ -22,7 +22,11 @@ type Source struct {
 	// Prefix is where Root lies below what the sending side's own rules
 	// start from, "" if it is the same.
 	Prefix string
-	Err    error // why it cannot be sent: told when its turn comes
+	// Outer is what links may lead to where the options have them followed,
+	// and Base where Root lies below it; nil: what is in Root.
+	Outer *rootfs.Root
+	Base  string
+	Err   error // why it cannot be sent: told when its turn comes
 }
 
 // SplitSource takes a path as a user writes it apart: the folder to start
@@ -99,6 +103,9 @@ func (w *walker) source(s Source) error {
 		return nil
 	}
 	info, err := s.Root.Lstat(s.Name)
+	if err == nil {
+		info, err = w.look(s.Root, s.Name, info)
+	}
 	if err != nil {
 		w.failFile("link_stat %q failed: %v", s.Name, reason(err))
 		return nil
@@ -147,6 +154,7 @@ func (w *walker) dir(root *rootfs.Root, dir string) error {
 		w.failFile("opendir %q failed: %v", dir, reason(err))
 		return nil
 	}
+	w.lookAll(root, dir, infos)
 	slices.SortFunc(infos, func(a, b rootfs.NamedInfo) int {
 		ea, eb := filelist.Entry{Base: a.Name, Mode: a.Mode}, filelist.Entry{Base: b.Name, Mode: b.Mode}
 		return filelist.Compare(&ea, &eb, w.Caps.DirsSortLast)
@@ -164,11 +172,11 @@ func (w *walker) child(root *rootfs.Root, dir string, in rootfs.NamedInfo) error
 	if dir != "." {
 		p = dir + "/" + p
 	}
-	if in.Err != nil {
-		w.failFile("readlink_stat(%q) failed: %v", p, reason(in.Err))
+	if w.hidden(p, in.IsDir()) {
 		return nil
 	}
-	if w.hidden(p, in.IsDir()) {
+	if in.Err != nil {
+		w.cannotLook(p, in.Err)
 		return nil
 	}
 	var mark filelist.Mark
@@ -235,6 +243,7 @@ func (w *walker) complete(root *rootfs.Root, p string, in rootfs.Info, e *fileli
 			w.failFile("readlink %q failed: %v", p, reason(err))
 			return false
 		}
+		target = w.unmunge(target)
 		e.SetTarget(target)
 		e.Size = int64(len(target))
 	case in.IsDevice():

@@ -1,0 +1,221 @@
+package transfer
+
+import (
+	"errors"
+	"io/fs"
+	"path"
+	"strings"
+
+	"github.com/empegsync/empegsync/pkg/rsync/filelist"
+	"github.com/empegsync/empegsync/pkg/rsync/proto"
+	"github.com/empegsync/empegsync/pkg/rsync/rootfs"
+)
+
+// MungePrefix stands before the targets of links that --munge-links disables,
+// and a folder of that name must not exist (rsync.h:SYMLINK_PREFIX).
+const MungePrefix = "/rsyncd-munged/"
+
+// unsafeLink reports whether a link leads out of the transfer: to an absolute
+// name, or above the top by "..". where is the link's own name
+// (util1.c:unsafe_symlink).
+func unsafeLink(target, where string) bool {
+	if target == "" || target[0] == '/' {
+		return true
+	}
+	// ".." behind a name may be behind another link.
+	rest := target
+	for strings.HasPrefix(rest, "../") {
+		rest = strings.TrimLeft(rest[3:], "/")
+	}
+	if strings.Contains(rest, "/../") || len(target) > 3 && strings.HasSuffix(target, "/..") {
+		return true
+	}
+	depth := strings.Count(where, "/")
+	for part := range strings.SplitSeq(target, "/") {
+		switch part {
+		case "", ".":
+		case "..":
+			if depth--; depth < 0 {
+				return true
+			}
+		default:
+			depth++
+		}
+	}
+	return false
+}
+
+// noReferent is a link that is to be copied as what it leads to, which is
+// nothing.
+type noReferent struct{ err error }
+
+func (e *noReferent) Error() string { return e.err.Error() }
+func (e *noReferent) Unwrap() error { return e.err }
+
+// follows reports whether the options have the sending side follow links.
+func (c *common) follows() bool {
+	return c.opt.CopyLinks || c.opt.CopyDirlinks || c.opt.CopyUnsafeLinks
+}
+
+// look returns what a link is sent as: itself or what it leads to
+// (flist.c:readlink_stat).
+func (w *walker) look(root *rootfs.Root, p string, in rootfs.Info) (rootfs.Info, error) {
+	if !in.IsSymlink() || !w.follows() {
+		return in, nil
+	}
+	if w.opt.CopyLinks {
+		return referent(root, p)
+	}
+	if w.opt.CopyDirlinks {
+		if to, err := root.Stat(p); err == nil && to.IsDir() {
+			return to, nil
+		}
+	}
+	if !w.opt.CopyUnsafeLinks {
+		return in, nil
+	}
+	target, err := root.Readlink(p)
+	if err != nil || !unsafeLink(target, p) {
+		return in, err
+	}
+	if w.opt.Verbose > 0 {
+		w.report(proto.TagInfo, "copying unsafe symlink %q -> %q", p, target)
+	}
+	return referent(root, p)
+}
+
+func referent(root *rootfs.Root, p string) (rootfs.Info, error) {
+	to, err := root.Stat(p)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = &noReferent{err}
+	}
+	return to, err
+}
+
+// lookAll is look for what is in a folder.
+func (w *walker) lookAll(root *rootfs.Root, dir string, infos []rootfs.NamedInfo) {
+	if !w.follows() {
+		return
+	}
+	for i := range infos {
+		in := &infos[i]
+		if in.Err != nil || !in.IsSymlink() {
+			continue
+		}
+		p := in.Name
+		if dir != "." {
+			p = dir + "/" + p
+		}
+		if w.hidden(p, false) || w.hidden(p, true) {
+			continue // not worth an error; what it is decides later
+		}
+		in.Info, in.Err = w.look(root, p, in.Info)
+	}
+}
+
+// cannotLook tells of a file that cannot be looked at.
+func (w *walker) cannotLook(p string, err error) {
+	var dangling *noReferent
+	switch {
+	case errors.As(err, &dangling):
+		w.failFile("symlink has no referent: %q", p)
+	case errors.Is(err, fs.ErrNotExist):
+		w.setIOError(proto.IOErrVanished)
+		w.report(proto.TagWarning, "file has vanished: %q", p)
+	default:
+		w.failFile("readlink_stat(%q) failed: %v", p, reason(err))
+	}
+}
+
+// reach opens a source for the options that follow links; close gives it back.
+func (s Source) reach() (root *rootfs.Root, close func(), err error) {
+	outer, base := s.Outer, s.Base
+	if outer == nil {
+		outer, base = s.Root, "."
+	}
+	root, err = outer.Following(base, rootfs.LinksAsRoot)
+	if err != nil {
+		return nil, nil, err
+	}
+	return root, func() { root.Close() }, nil
+}
+
+// reachOut replaces the roots of sources by such as follow links, where the
+// options ask for it.
+func (c *common) reachOut(sources []Source) (out []Source, done func()) {
+	if !c.follows() {
+		return sources, func() {}
+	}
+	var closers []func()
+	for _, s := range sources {
+		if s.Err == nil && s.Root != nil {
+			root, end, err := s.reach()
+			if err != nil {
+				s.Err = err
+			} else {
+				s.Root = root
+				closers = append(closers, end)
+			}
+		}
+		out = append(out, s)
+	}
+	return out, func() {
+		for _, end := range closers {
+			end()
+		}
+	}
+}
+
+// unmunge gives a link its target back (flist.c:readlink_stat).
+func (c *common) unmunge(target string) string {
+	if c.opt.MungeLinks && len(target) > len(MungePrefix) {
+		return strings.TrimPrefix(target, MungePrefix)
+	}
+	return target
+}
+
+// ignoredLink reports whether --safe-links leaves a link out, and says so.
+func (g *generator) ignoredLink(e *filelist.Entry, p string) bool {
+	if !g.opt.SafeLinks || !unsafeLink(e.Target(), p) {
+		return false
+	}
+	if g.opt.Verbose > 0 {
+		g.report(proto.TagInfo, "ignoring unsafe symlink %q -> %q", p, e.Target())
+	}
+	return true
+}
+
+// followDirlinks makes the destination one in which links to folders are
+// followed, as long as they stay below its root (--keep-dirlinks).
+func (r *receiver) followDirlinks() error {
+	if !r.opt.KeepDirlinks || r.void || r.name != "" {
+		return nil
+	}
+	base := path.Clean(strings.Trim(r.dest.Path, "/"))
+	root, err := r.dest.Root.Following(base, rootfs.LinksBeneath)
+	if err != nil {
+		return proto.Failf(proto.ExitFileSelect, "the destination %q is no folder that can be used: %w", base, reason(err))
+	}
+	if r.root != r.dest.Root {
+		r.root.Close()
+	}
+	r.root = root
+	return nil
+}
+
+// lookupEntry is lookup for an entry: with --keep-dirlinks a link to a folder
+// counts as one where a folder comes.
+func (r *receiver) lookupEntry(e *filelist.Entry, p string) (rootfs.Info, bool, error) {
+	have, exists, err := r.lookup(p)
+	if err != nil || !exists || !have.IsSymlink() || !r.opt.KeepDirlinks || !e.IsDir() {
+		return have, exists, err
+	}
+	to, err := r.root.Stat(p)
+	switch {
+	case errors.Is(err, rootfs.ErrEscapes):
+		return have, true, err // neither followed nor replaced
+	case err == nil && to.IsDir():
+		return to, true, nil
+	}
+	return have, true, nil
+}
