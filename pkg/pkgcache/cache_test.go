@@ -1,0 +1,283 @@
+package pkgcache
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"path"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/empegsync/empegsync/pkg/pkgcache/fill"
+	"github.com/empegsync/empegsync/pkg/pkgcache/store"
+)
+
+// byName is a set of rules for tests: what ends in .db may change.
+type byName struct{ maxAge time.Duration }
+
+func (b byName) Decide(u *url.URL, _ http.Header) Decision {
+	d := Decision{Class: Immutable, Key: u.Hostname() + u.Path, URLs: []*url.URL{u}, MaxAge: b.maxAge}
+	switch path.Ext(u.Path) {
+	case ".db":
+		d.Class = Volatile
+	case ".cgi":
+		d.Class = Uncached
+	}
+	return d
+}
+
+// house is a cache, its upstream and a client that goes through it.
+type house struct {
+	*Cache
+	client   *http.Client
+	upstream *httptest.Server
+	handler  atomic.Value // of http.HandlerFunc
+	asked    atomic.Int32
+	clock    atomic.Int64 // seconds
+}
+
+func newHouse(t *testing.T) *house {
+	t.Helper()
+	h := &house{}
+	h.clock.Store(1_700_000_000)
+	h.upstream = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h.asked.Add(1)
+		h.handler.Load().(http.HandlerFunc)(w, r)
+	}))
+	s, err := store.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	log := slog.New(slog.DiscardHandler)
+	now := func() time.Time { return time.Unix(h.clock.Load(), 0) }
+	h.Cache = &Cache{
+		Store: s, Log: log, Rules: byName{maxAge: 0}, Name: "test", Transport: http.DefaultTransport, Local: http.NotFoundHandler(), Now: now,
+		Fills: &fill.Group{Store: s, Client: http.DefaultClient, Log: log, Context: ctx, Pause: time.Millisecond, Tries: 2, Now: now},
+	}
+	front := httptest.NewServer(h.Cache)
+	at, err := url.Parse(front.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.client = &http.Client{Transport: &http.Transport{Proxy: http.ProxyURL(at), DisableCompression: true}}
+	t.Cleanup(func() {
+		cancel()
+		h.upstream.CloseClientConnections()
+		h.upstream.Close()
+		front.CloseClientConnections()
+		front.Close()
+		h.Fills.Wait()
+		s.Close()
+	})
+	return h
+}
+
+// serves sets what upstream does.
+func (h *house) serves(f http.HandlerFunc) { h.handler.Store(f) }
+
+// content is an upstream that knows one body, with ranges and conditions.
+func content(body []byte, etag string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("ETag", etag)
+		w.Header().Set("Content-Type", "application/x-test")
+		http.ServeContent(w, r, "", time.Unix(1_000_000_000, 0), bytes.NewReader(body))
+	}
+}
+
+type answer struct {
+	*http.Response
+	body []byte
+	err  error
+}
+
+func (h *house) get(t *testing.T, name string, header ...string) answer {
+	t.Helper()
+	return h.do(t, http.MethodGet, name, header...)
+}
+
+func (h *house) do(t *testing.T, method, name string, header ...string) answer {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, h.upstream.URL+name, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i < len(header); i += 2 {
+		req.Header.Add(header[i], header[i+1])
+	}
+	resp, err := h.client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	return answer{resp, body, err}
+}
+
+// settled gets a file and waits until it is on the disk, which is a moment
+// after its last byte has come.
+func (h *house) settled(t *testing.T, name string, header ...string) answer {
+	t.Helper()
+	a := h.get(t, name, header...)
+	for deadline := time.Now().Add(30 * time.Second); len(h.Fills.Running()) > 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("a fetch does not end")
+		}
+	}
+	return a
+}
+
+func (a answer) expect(t *testing.T, code int, state string, body []byte) {
+	t.Helper()
+	if a.StatusCode != code || a.Header.Get("X-Cache") != state || a.err != nil || !bytes.Equal(a.body, body) {
+		t.Errorf("%d %q with %d bytes, %v; want %d %q with %d bytes", a.StatusCode, a.Header.Get("X-Cache"), len(a.body), a.err, code, state, len(body))
+	}
+}
+
+var text = bytes.Repeat([]byte("0123456789abcdef"), 10_000)
+
+func TestImmutable(t *testing.T) {
+	h := newHouse(t)
+	h.serves(content(text, `"v1"`))
+	h.settled(t, "/f.tar").expect(t, 200, "MISS", text)
+	h.serves(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(404) })
+	a := h.settled(t, "/f.tar")
+	a.expect(t, 200, "HIT", text)
+	if a.Header.Get("ETag") != `"v1"` || a.Header.Get("Content-Type") != "application/x-test" || !strings.Contains(a.Header.Get("Via"), "test") {
+		t.Errorf("header %v", a.Header)
+	}
+	h.settled(t, "/f.tar", "Range", "bytes=5-14").expect(t, 206, "HIT", text[5:15])
+	h.settled(t, "/f.tar", "Range", "bytes=-7").expect(t, 206, "HIT", text[len(text)-7:])
+	h.settled(t, "/f.tar", "Range", "bytes=5-14", "If-Range", `"v2"`).expect(t, 200, "HIT", text)
+	h.settled(t, "/f.tar", "If-None-Match", `"v1"`).expect(t, 304, "HIT", nil)
+	if a := h.settled(t, "/f.tar", "Range", "bytes=999999-"); a.StatusCode != 416 {
+		t.Errorf("beyond the end: %d", a.StatusCode)
+	}
+	h.do(t, http.MethodHead, "/f.tar").expect(t, 200, "HIT", nil)
+	if n := h.asked.Load(); n != 1 {
+		t.Errorf("upstream was asked %d times", n)
+	}
+}
+
+func TestVolatile(t *testing.T) {
+	h := newHouse(t)
+	h.Cache.Rules = byName{maxAge: time.Minute}
+	h.serves(content(text, `"v1"`))
+	h.settled(t, "/x.db").expect(t, 200, "MISS", text)
+	h.settled(t, "/x.db").expect(t, 200, "HIT", text)
+	h.settled(t, "/x.db", "Cache-Control", "no-cache").expect(t, 200, "REVALIDATED", text)
+	h.clock.Add(61)
+	h.settled(t, "/x.db").expect(t, 200, "REVALIDATED", text)
+	h.settled(t, "/x.db").expect(t, 200, "HIT", text)
+	h.clock.Add(61)
+	newer := text[:5000]
+	h.serves(content(newer, `"v2"`))
+	h.settled(t, "/x.db").expect(t, 200, "MISS", newer)
+	h.clock.Add(61)
+	h.serves(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) })
+	h.settled(t, "/x.db").expect(t, 200, "STALE", newer)
+	h.Cache.Mode = Strict
+	if a := h.settled(t, "/x.db"); a.StatusCode != 502 {
+		t.Errorf("strict: %d", a.StatusCode)
+	}
+	h.Cache.Mode = Offline
+	asked := h.asked.Load()
+	h.settled(t, "/x.db").expect(t, 200, "HIT", newer)
+	if a := h.settled(t, "/y.db"); a.StatusCode != 504 || h.asked.Load() != asked {
+		t.Errorf("offline: %d, asked %d times more", a.StatusCode, h.asked.Load()-asked)
+	}
+}
+
+// An upstream that says "gone" does not take the good copy away.
+func TestGoneUpstream(t *testing.T) {
+	h := newHouse(t)
+	h.serves(content(text, `"v1"`))
+	h.settled(t, "/x.db").expect(t, 200, "MISS", text)
+	h.serves(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(403) })
+	if a := h.settled(t, "/x.db"); a.StatusCode != 403 {
+		t.Errorf("%d", a.StatusCode)
+	}
+	h.Cache.Mode = Offline
+	h.settled(t, "/x.db").expect(t, 200, "HIT", text)
+}
+
+// A range is served from a fetch under way, as soon as its bytes are there.
+func TestRangeWhileArriving(t *testing.T) {
+	h := newHouse(t)
+	gate := make(chan struct{})
+	h.serves(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", fmt.Sprint(len(text)))
+		w.Header().Set("ETag", `"v1"`)
+		_, _ = w.Write(text[:100_000])
+		_ = http.NewResponseController(w).Flush()
+		<-gate
+		_, _ = w.Write(text[100_000:])
+	})
+	h.get(t, "/f.tar", "Range", "bytes=50000-50009").expect(t, 206, "MISS", text[50000:50010])
+	h.get(t, "/f.tar", "Range", "bytes=10-19").expect(t, 206, "JOINED", text[10:20])
+	close(gate)
+	h.get(t, "/f.tar", "Range", "bytes=-5").expect(t, 206, h.get(t, "/f.tar").Header.Get("X-Cache"), text[len(text)-5:])
+	if n := h.asked.Load(); n != 1 {
+		t.Errorf("upstream was asked %d times", n)
+	}
+}
+
+// A body that breaks off upstream breaks off here: no client takes it for whole.
+func TestBrokenBody(t *testing.T) {
+	for _, chunked := range []bool{false, true} {
+		h := newHouse(t)
+		h.serves(func(w http.ResponseWriter, _ *http.Request) {
+			if !chunked {
+				w.Header().Set("Content-Length", fmt.Sprint(len(text)))
+			}
+			_, _ = w.Write(text[:len(text)/2])
+			_ = http.NewResponseController(w).Flush()
+			panic(http.ErrAbortHandler)
+		})
+		if a := h.get(t, "/f.tar"); !errors.Is(a.err, io.ErrUnexpectedEOF) {
+			t.Errorf("chunked %v: %d with %d bytes, %v", chunked, a.StatusCode, len(a.body), a.err)
+		}
+		h.serves(content(text, `"v1"`))
+		h.get(t, "/f.tar").expect(t, 200, "MISS", text)
+	}
+}
+
+func TestPass(t *testing.T) {
+	h := newHouse(t)
+	h.serves(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(w, "%s %s %s", r.Method, r.URL.Path, r.Header.Get("Authorization"))
+	})
+	h.settled(t, "/a.cgi").expect(t, 200, "PASS", []byte("GET /a.cgi "))
+	h.do(t, http.MethodPost, "/f.tar").expect(t, 200, "PASS", []byte("POST /f.tar "))
+	h.settled(t, "/f.tar", "Authorization", "Basic eDp5").expect(t, 200, "PASS", []byte("GET /f.tar Basic eDp5"))
+	h.settled(t, "/.hidden").expect(t, 200, "PASS", []byte("GET /.hidden "))
+}
+
+func TestLoop(t *testing.T) {
+	h := newHouse(t)
+	h.serves(content(text, `"v1"`))
+	if a := h.get(t, "/f.tar", "Via", "1.1 other, 1.1 test"); a.StatusCode != http.StatusLoopDetected {
+		t.Errorf("%d", a.StatusCode)
+	}
+}
+
+func TestReach(t *testing.T) {
+	p := Reach{}
+	for address, ok := range map[string]bool{
+		"127.0.0.1:80": false, "[::1]:80": false, "10.1.2.3:80": false, "169.254.169.254:80": false, "0.0.0.0:80": false,
+		"[::ffff:127.0.0.1]:80": false, "[fe80::1]:80": false, "100.64.0.1:80": false, "192.0.2.1:80": true, "192.0.2.1:22": false,
+		"[2001:db8::1]:443": true, "name:80": false, "192.0.2.1": false,
+	} {
+		if err := p.check(address); (err == nil) != ok {
+			t.Errorf("%s: %v", address, err)
+		}
+	}
+}

@@ -1,0 +1,232 @@
+package store
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// Store is a folder of cached files. Its methods may be used from many
+// goroutines; two parts of the same key at once are the caller's mistake.
+type Store struct {
+	dir  string
+	root *os.Root
+	temp atomic.Uint64 // numbers temporary names
+}
+
+// Meta is what is known of a file beside its bytes. Text fields are as upstream
+// sent them, empty if it did not.
+type Meta struct {
+	Key          string    `json:"key"`
+	URL          string    `json:"url,omitempty"` // where it came from
+	ETag         string    `json:"etag,omitempty"`
+	LastModified string    `json:"last_modified,omitempty"`
+	ContentType  string    `json:"content_type,omitempty"`
+	CacheControl string    `json:"cache_control,omitempty"`
+	Expires      string    `json:"expires,omitempty"`
+	Date         string    `json:"date,omitempty"`    // of the response
+	Length       int64     `json:"length"`            // of the whole file in bytes, -1 if upstream did not say
+	Checked      time.Time `json:"checked"`           // when upstream last said that this is current
+	Proof        string    `json:"proof,omitempty"`   // the sum that was verified, as "SHA512 (Manifest)"
+	Fetched      time.Time `json:"fetched,omitzero"`  // when all of it had come
+	Size         int64     `json:"size"`              // of the file that this describes
+	ModTime      int64     `json:"mod_time_unixnano"` // of the file that this describes
+}
+
+// Object is a whole file, open for reading.
+type Object struct {
+	*os.File
+	Size    int64 // bytes
+	ModTime time.Time
+	Meta    Meta // zero but for Key if nothing is known of the file
+	Known   bool // whether Meta is of this file
+}
+
+// Open opens a store; the folder must exist.
+func Open(dir string) (*Store, error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, fmt.Errorf("open the cache's folder: %w", err)
+	}
+	s := &Store{dir: dir, root: root}
+	for _, kind := range []string{"meta", "part"} {
+		if err := root.MkdirAll(hidden+"/"+kind, 0o755); err != nil {
+			root.Close()
+			return nil, fmt.Errorf("make the cache's hidden folder: %w", err)
+		}
+	}
+	return s, nil
+}
+
+// Close gives the folder back. Open objects and parts stay usable.
+func (s *Store) Close() error { return s.root.Close() }
+
+// Dir is the store's folder as it was opened.
+func (s *Store) Dir() string { return s.dir }
+
+// Get opens a whole file. The error is fs.ErrNotExist if there is none: links
+// and folders are none.
+func (s *Store) Get(key string) (*Object, error) {
+	if err := CheckKey(key); err != nil {
+		return nil, err
+	}
+	f, err := s.root.OpenFile(key, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		if errors.Is(err, syscall.ELOOP) || errors.Is(err, syscall.ENOTDIR) {
+			err = &fs.PathError{Op: "open", Path: key, Err: fs.ErrNotExist}
+		}
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = &fs.PathError{Op: "open", Path: key, Err: fs.ErrNotExist}
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	o := &Object{File: f, Size: info.Size(), ModTime: info.ModTime()}
+	o.Meta, o.Known = s.meta(key, info)
+	return o, nil
+}
+
+// meta reads what is known of the file that info is of.
+func (s *Store) meta(key string, info fs.FileInfo) (Meta, bool) {
+	m, err := s.readMeta(aside("meta", key))
+	if err != nil || m.Key != key || m.Size != info.Size() || m.ModTime != info.ModTime().UnixNano() {
+		return Meta{Key: key, Length: -1}, false
+	}
+	return m, true
+}
+
+// maxMeta bounds a description, whose headers came from outside.
+const maxMeta = 64 << 10
+
+func (s *Store) readMeta(name string) (Meta, error) {
+	f, err := s.root.Open(name)
+	if err != nil {
+		return Meta{}, err
+	}
+	defer f.Close()
+	var m Meta
+	return m, json.NewDecoder(io.LimitReader(f, maxMeta)).Decode(&m)
+}
+
+// Describe writes what is known of a whole file, as after upstream has said
+// that it is still current. m.Size and m.ModTime are taken from the file.
+func (s *Store) Describe(key string, m Meta) error {
+	if err := CheckKey(key); err != nil {
+		return err
+	}
+	info, err := s.root.Lstat(key)
+	if err != nil {
+		return err
+	}
+	m.Key, m.Size, m.ModTime = key, info.Size(), info.ModTime().UnixNano()
+	return s.writeMeta(aside("meta", key), m)
+}
+
+func (s *Store) writeMeta(name string, m Meta) error {
+	text, err := json.Marshal(m)
+	if err != nil {
+		return fmt.Errorf("describe %q: %w", m.Key, err)
+	}
+	temp := fmt.Sprintf("%s.%d", name, s.temp.Add(1))
+	if err := s.mkdir(path.Dir(name)); err != nil {
+		return err
+	}
+	err = s.root.WriteFile(temp, text, 0o644)
+	if err == nil {
+		err = s.root.Rename(temp, name)
+	}
+	if err != nil {
+		_ = s.root.Remove(temp)
+		return fmt.Errorf("describe %q: %w", m.Key, err)
+	}
+	return nil
+}
+
+func (s *Store) mkdir(dir string) error {
+	if dir == "." {
+		return nil
+	}
+	if err := s.root.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("make a folder in the cache: %w", err)
+	}
+	return nil
+}
+
+// Remove deletes a file and what is known of it, and the folders that this
+// leaves empty. A file that is not there is no error.
+func (s *Store) Remove(key string) error {
+	if err := CheckKey(key); err != nil {
+		return err
+	}
+	if err := s.root.Remove(key); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("remove from the cache: %w", err)
+	}
+	_ = s.root.Remove(aside("meta", key)) // says nothing without the file
+	for dir := path.Dir(key); dir != "."; dir = path.Dir(dir) {
+		if s.root.Remove(dir) != nil {
+			break // not empty
+		}
+	}
+	return nil
+}
+
+// Item is a whole file in a listing.
+type Item struct {
+	Key     string
+	Size    int64 // bytes
+	ModTime time.Time
+	Used    time.Time // when it was last read, as far as the file system tells
+	Meta    Meta
+	Known   bool // whether Meta is of this file
+}
+
+// Each calls f for every whole file, in the order of the names. Hidden files,
+// links and whatever is no regular file are passed over. An error of f ends it.
+func (s *Store) Each(f func(Item) error) error {
+	return fs.WalkDir(s.root.FS(), ".", func(name string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil && errors.Is(err, fs.ErrNotExist):
+			return nil // gone meanwhile
+		case err != nil:
+			return fmt.Errorf("list the cache: %w", err)
+		case name != "." && strings.HasPrefix(path.Base(name), "."):
+			if d.IsDir() {
+				return fs.SkipDir
+			}
+			return nil
+		case !d.Type().IsRegular():
+			return nil
+		}
+		info, err := d.Info()
+		if err != nil {
+			return nil // gone meanwhile
+		}
+		it := Item{Key: name, Size: info.Size(), ModTime: info.ModTime(), Used: info.ModTime()}
+		if st, ok := info.Sys().(*syscall.Stat_t); ok {
+			it.Used = time.Unix(int64(st.Atim.Sec), int64(st.Atim.Nsec))
+		}
+		it.Meta, it.Known = s.meta(name, info)
+		return f(it)
+	})
+}
+
+// Free returns the bytes that the file system has left for this user.
+func (s *Store) Free() (int64, error) {
+	var st syscall.Statfs_t
+	if err := syscall.Statfs(s.dir, &st); err != nil {
+		return 0, fmt.Errorf("look at the space left for the cache: %w", err)
+	}
+	return int64(st.Bavail) * int64(st.Bsize), nil
+}
