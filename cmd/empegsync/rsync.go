@@ -42,7 +42,7 @@ type rsyncRun struct {
 
 // runRsync is rsync: the same command lines, lines of output and exit codes.
 func runRsync(ctx context.Context, words []string, s *streams) int {
-	opt, err := options.Parse(words)
+	opt, err := options.ParseIn(os.LookupEnv, words)
 	switch {
 	case err != nil:
 		return rsyncError(s.err, "rsync: "+err.Error(), exitOf(err), "client")
@@ -51,7 +51,7 @@ func runRsync(ctx context.Context, words []string, s *streams) int {
 	case opt.Daemon:
 		return runDaemon(ctx, opt, s)
 	case opt.Server:
-		return serveStdio(ctx, opt, s)
+		return serveStdio(ctx, opt, words, s)
 	case opt.Help:
 		fmt.Fprint(s.out, rsyncHelp())
 		return exitOK

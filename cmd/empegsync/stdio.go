@@ -27,12 +27,17 @@ func stdio(s *streams) (net.Conn, func(), error) {
 }
 
 // serveStdio is the far end of somebody else's transfer.
-func serveStdio(ctx context.Context, opt *options.Options, s *streams) int {
+func serveStdio(ctx context.Context, opt *options.Options, words []string, s *streams) int {
 	conn, restore, err := stdio(s)
 	if err != nil {
 		return rsyncError(s.err, "rsync: "+err.Error(), proto.ExitCode(err), "server")
 	}
 	defer restore()
+	if opt.Incomplete {
+		if opt, err = farend.ReadSecluded(ctx, conn, words); err != nil {
+			return rsyncError(s.err, "rsync: "+err.Error(), proto.ExitCode(err), "server")
+		}
+	}
 	session := &farend.Session{Options: opt, Conn: conn, Err: s.err, Umask: umask()}
 	return int(proto.ExitCode(session.Run(ctx)))
 }

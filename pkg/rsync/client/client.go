@@ -283,13 +283,17 @@ func (c *Client) enter(cn *conn, places []Remote, push bool) (proto.Caps, error)
 	if listed {
 		return caps, proto.Failf(proto.ExitStartClient, "%s: the daemon ended the session without serving the module", places[0])
 	}
-	return caps, session.SendArgs(cn.w, caps, c.arguments(caps.CompatFlags, places, push))
+	open, secluded := c.arguments(caps.CompatFlags, places, push)
+	if err := session.SendArgs(cn.w, caps, open); err != nil {
+		return caps, err
+	}
+	return caps, session.SendSecluded(cn.w, secluded)
 }
 
 // startShell starts the server over a remote shell.
 func (c *Client) startShell(ctx context.Context, places []Remote, push bool) (*conn, error) {
-	args := c.arguments(proto.ShowsLetters(c.version()), places, push)
-	words, err := c.Shell.command(places[0], c.Options, args)
+	open, secluded := c.arguments(proto.ShowsLetters(c.version()), places, push)
+	words, err := c.Shell.command(places[0], c.Options, open)
 	if err != nil {
 		return nil, err
 	}
@@ -300,7 +304,11 @@ func (c *Client) startShell(ctx context.Context, places []Remote, push bool) (*c
 	if err != nil {
 		return nil, err
 	}
-	return c.connect(nil, p), nil
+	cn := c.connect(nil, p)
+	if err := session.SendSecluded(cn.w, secluded); err != nil {
+		return nil, cn.end(err)
+	}
+	return cn, nil
 }
 
 // greetShell exchanges versions with a server behind a remote shell.
@@ -313,22 +321,26 @@ func (c *Client) greetShell(cn *conn) (proto.Caps, error) {
 	return caps.OverShell(), err
 }
 
-func (c *Client) arguments(showLetters bool, places []Remote, push bool) []string {
+// arguments are the server's: those in the open, and with -s the ones that go
+// through the protocol.
+func (c *Client) arguments(showLetters bool, places []Remote, push bool) (open, secluded []string) {
 	letters := ""
 	if showLetters {
 		letters = proto.ClientLetters()
 	}
-	args := c.Options.ServerArgs(options.Peer{Push: push, Capabilities: letters})
+	o := c.Options
+	args := o.ServerArgs(options.Peer{Push: push, Capabilities: letters})
+	q := quoting{secluded: o.Secluded == options.Yes, old: o.OldArgs, home: push}
 	if places[0].Shell {
 		for i := range args {
-			args[i] = shellOption(args[i])
+			args[i] = q.option(args[i], i >= len(args)-len(o.RemoteOptions))
 		}
 	}
 	args = append(args, ".")
 	for _, p := range places {
-		args = append(args, p.argument())
+		args = append(args, p.argument(q))
 	}
-	return args
+	return o.Seclude(args)
 }
 
 func (c *Client) readFile(name string) ([]byte, error) {

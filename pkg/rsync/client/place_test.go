@@ -139,8 +139,29 @@ func TestShellPath(t *testing.T) {
 		"": ".", "src": "src", `a b*$c;"`: `a\ b*\$c\;\"`, "~": `\~`, "~x": `\~x`, "~x/y": "~x/y", "~/a": "~/a",
 		"-d": "./-d", `a\b`: `a\\b`, `a\*b`: `a\*b`, "[x]?*": "[x]?*", "a'b\tc\n": "a\\'b\\\tc\\\n", "{a,b}|<>()`!#&": "\\{a,b\\}\\|\\<\\>\\(\\)\\`\\!\\#\\&",
 	} {
-		if got := shellPath(p); got != want {
+		if got := shellPath(p, false); got != want {
 			t.Errorf("%q becomes %q, want %q", p, got, want)
+		}
+	}
+}
+
+// TestQuoting has what rsync 3.5.0 sends for paths and options under the
+// options that change how.
+func TestQuoting(t *testing.T) {
+	for _, c := range []struct {
+		q                             quoting
+		path, option, remote          string
+		wantPath, wantOpt, wantRemote string
+	}{
+		{quoting{}, "a b*", "--groupmap=*:x y", "-x y", `a\ b*`, `--groupmap=\*:x\ y`, `-x\ y`},
+		{quoting{old: 1}, "a b*", "--groupmap=*:x y", "-x y", "a b*", `--groupmap=\*:x\ y`, "-x y"},
+		{quoting{old: 2}, "-a b*", "--groupmap=*:x y", "-x y", "./-a b*", "--groupmap=*:x y", "-x y"},
+		{quoting{secluded: true}, "-a b*", "--groupmap=*:x y", "-x y", "./-a b*", "--groupmap=*:x y", "-x y"},
+		{quoting{secluded: true}, "", "-", "", ".", "-", ""},
+		{quoting{home: true}, "~", "-", "", "~", "-", ""},
+	} {
+		if p, o, r := c.q.path(c.path), c.q.option(c.option, false), c.q.option(c.remote, true); p != c.wantPath || o != c.wantOpt || r != c.wantRemote {
+			t.Errorf("%+v: %s, %s, %s", c.q, p, o, r)
 		}
 	}
 }

@@ -121,8 +121,8 @@ func (r Remote) check(arg string) error {
 		return fmt.Errorf("%q names no host", arg)
 	case strings.HasPrefix(r.Host, "-"), strings.HasPrefix(r.User, "-"):
 		return fmt.Errorf("%q: a host or user that begins with a dash would be taken for an option of the remote shell", arg)
-	case strings.ContainsAny(r.Module+r.Path, "\n\x00"):
-		return fmt.Errorf("%q has a newline or NUL in it", arg)
+	case strings.ContainsAny(r.Module, "\n\x00"), strings.Contains(r.Path, "\x00"):
+		return fmt.Errorf("%q has a newline or NUL where none can be sent", arg)
 	}
 	return nil
 }
@@ -177,12 +177,16 @@ func (r Remote) account() string {
 }
 
 // argument is how the other side is asked for this place.
-func (r Remote) argument() string {
+func (r Remote) argument(q quoting) string {
 	if r.Shell {
-		return shellPath(r.Path)
+		return q.path(r.Path)
 	}
 	if r.Path == "" || r.Path == "/" {
 		return r.Module + "/"
+	}
+	if strings.HasPrefix(r.Path, "-") {
+		// Past the module's name, rsync's daemon would take it for an option.
+		return r.Module + "/./" + r.Path
 	}
 	return r.Module + "/" + r.Path
 }

@@ -151,7 +151,8 @@ func TestShellCommand(t *testing.T) {
 			t.Fatal(err)
 		}
 		cl := &Client{Options: opt, Shell: Shell{Default: c.env}}
-		words, err := cl.Shell.command(route.From[0], opt, cl.arguments(proto.ShowsLetters(cl.version()), route.From, false))
+		open, _ := cl.arguments(proto.ShowsLetters(cl.version()), route.From, false)
+		words, err := cl.Shell.command(route.From[0], opt, open)
 		if got := strings.Join(words, " "); got != c.want || err != nil {
 			t.Errorf("%s:\n%s (%v), want\n%s", c.args, got, err, c.want)
 		}

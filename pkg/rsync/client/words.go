@@ -1,7 +1,6 @@
 package client
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/empegsync/empegsync/pkg/rsync/proto"
@@ -56,6 +55,35 @@ func splitCommand(command string) ([]string, error) {
 	return words, nil
 }
 
+// quoting is how the words of a remote command are written.
+type quoting struct {
+	secluded bool // not at all: they do not pass through a shell
+	old      int  // --old-args: 1 leaves paths to the shell, 2 everything
+	home     bool // a leading tilde is for the shell
+}
+
+// path writes a path.
+func (q quoting) path(p string) string {
+	if q.secluded || q.old > 0 {
+		switch {
+		case p == "" && q.secluded:
+			return "."
+		case strings.HasPrefix(p, "-"):
+			return "./" + p
+		}
+		return p
+	}
+	return shellPath(p, q.home)
+}
+
+// option writes an option; remote says that it is one of --remote-option.
+func (q quoting) option(arg string, remote bool) string {
+	if q.secluded || q.old > 1 || q.old == 1 && remote {
+		return arg
+	}
+	return shellWord(arg)
+}
+
 const (
 	shellSpecial = "!#$&;|<>(){}\"'` \t\n"
 	shellWild    = "*?[]"
@@ -63,9 +91,10 @@ const (
 
 // shellPath writes a path so that the other side's shell hands it on as it is,
 // with wildcards still at work; "" is where the shell starts. A tilde with a
-// slash somewhere behind it stays what it is to a shell, a home directory; a
-// leading dash does not become an option (options.c:safe_arg).
-func shellPath(p string) string {
+// slash somewhere behind it stays what it is to a shell, a home directory, as
+// does any with home; a leading dash does not become an option
+// (options.c:safe_arg).
+func shellPath(p string, home bool) string {
 	if p == "" {
 		return "."
 	}
@@ -73,7 +102,7 @@ func shellPath(p string) string {
 	switch {
 	case p[0] == '-':
 		b.WriteString("./")
-	case p[0] == '~' && !strings.Contains(p, "/"):
+	case p[0] == '~' && !home && !strings.Contains(p, "/"):
 		b.WriteByte('\\')
 	}
 	for i := range len(p) {
@@ -87,22 +116,17 @@ func shellPath(p string) string {
 	return b.String()
 }
 
-// shellOption writes an option so that a shell hands it on as it is.
-func shellOption(arg string) string {
-	if !strings.HasPrefix(arg, "--") {
-		return arg
-	}
-	name, val, ok := strings.Cut(arg, "=")
-	if !ok {
+// shellWord writes an option so that a shell hands it on as it is.
+func shellWord(arg string) string {
+	if !strings.ContainsAny(arg, shellSpecial+shellWild+"\\") {
 		return arg
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s=", name)
-	for i := range len(val) {
-		if strings.IndexByte(shellSpecial+shellWild+"\\", val[i]) >= 0 {
+	for i := range len(arg) {
+		if strings.IndexByte(shellSpecial+shellWild+"\\", arg[i]) >= 0 {
 			b.WriteByte('\\')
 		}
-		b.WriteByte(val[i])
+		b.WriteByte(arg[i])
 	}
 	return b.String()
 }

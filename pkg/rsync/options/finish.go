@@ -14,7 +14,7 @@ func (s *state) finish() *Error {
 		if s.Help || s.Version {
 			return syntaxError("on remote machine: --help and --version are for people, not for a server")
 		}
-		if !s.dotted {
+		if !s.dotted && !s.Incomplete {
 			return syntaxError("on remote machine: the argument list lacks the \".\" before the paths")
 		}
 		if s.refuse.refused["no-iconv"] {

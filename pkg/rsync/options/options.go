@@ -186,6 +186,15 @@ type Options struct {
 	Port      int    // 0 when not given
 	Address   string // local address to bind or listen on
 	Family    Family
+	// Secluded is -s: the arguments go through the protocol, past all shells.
+	// Incomplete, for a server, says that they are still to come.
+	Secluded   Tri
+	Incomplete bool
+	// OldArgs is how much is left to remote shells to split, as in releases
+	// before 3.2.4: 1 paths, 2 the values of options too, -1 for --no-old-args.
+	OldArgs int
+	// RemoteOptions go to the other side as they are.
+	RemoteOptions []string
 	// PasswordFile holds the password for a daemon, "" for none, "-" for the
 	// standard input. EarlyInput holds what its early exec gets.
 	PasswordFile, EarlyInput string

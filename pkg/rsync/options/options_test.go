@@ -309,7 +309,11 @@ func TestNothingIsIgnored(t *testing.T) {
 			arg = "-" + opt.Short
 		}
 		if opt.Arg != "" {
-			arg += "=7"
+			sample, ok := samples()[opt.Long]
+			if !ok {
+				sample = "7"
+			}
+			arg += "=" + sample
 		}
 		o, err := Parse([]string{"-r", arg, "a", "b"})
 		var e *Error

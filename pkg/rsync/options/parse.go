@@ -5,8 +5,13 @@ import "strings"
 // Parse reads a command line without the program's name as rsync's main does:
 // that of a client, of a server (--server) or of a daemon (--daemon).
 // Every error is an *Error. // options.c:parse_arguments
-func Parse(args []string) (*Options, error) {
+func Parse(args []string) (*Options, error) { return ParseIn(nil, args) }
+
+// ParseIn is [Parse] in an environment, which decides what the command line
+// leaves open.
+func ParseIn(env func(name string) (string, bool), args []string) (*Options, error) {
 	s := newState(client, Refusal{})
+	s.env = env
 	switch next, err := s.scan(args); {
 	case err != nil:
 		return nil, err
@@ -17,6 +22,9 @@ func Parse(args []string) (*Options, error) {
 		s.Help = true // -h is help only on its own
 	}
 	if err := s.finish(); err != nil {
+		return nil, err
+	}
+	if err := s.finishArguments(); err != nil {
 		return nil, err
 	}
 	return &s.Options, nil
@@ -35,6 +43,7 @@ func parseAs(m mode, args []string) (*Options, error) {
 	if m == daemon {
 		finish = s.finishDaemon
 	}
+	s.Incomplete = m == server && s.Secluded == Yes && !s.dotted
 	if err := finish(); err != nil {
 		return nil, err
 	}
@@ -66,6 +75,7 @@ type state struct {
 	mode   mode
 	refuse Refusal
 	names  index
+	env    func(name string) (string, bool) // nil: an empty one
 
 	// The --delete family, settled in finish.
 	delete, deleteBefore, deleteAfter bool

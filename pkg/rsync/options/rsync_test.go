@@ -67,6 +67,7 @@ func recorded(t *testing.T, dir string, args []string) []string {
 // and destination for a pull and for a push.
 func lines() []string {
 	return []string{
+		"--no-s", "-rM--checksum --remote-option=-c", "--old-args",
 		"", "-a", "-auv --delete", "-av --progress", "--progress", "-i", "-ii", "-vii", "-q --progress", "-vqq", "-vvvv", "-h -v", "-hh",
 		"-r", "-rn", "-d", "-dr", "-d --no-d", "--no-r -a", "-a --no-r", "-a --no-D", "-a --no-devices", "-a --no-specials", "-D",
 		"--specials", "--devices", "-l", "-p", "-t", "-o", "-g", "-rOJ", "-u", "-c", "-I", "-W", "--no-W", "-W --no-W",
@@ -197,6 +198,14 @@ func daemonArgs(l net.Listener, version int) []string {
 	}
 }
 
+// samples gives a value to those options for which 7 is none.
+func samples() map[string]string {
+	return map[string]string{"remote-option": "-x", "chmod": "u+x", "block-size": "7", "max-alloc": "2m", "bwlimit": "7",
+		"exclude-from": "/dev/null", "include-from": "/dev/null", "filter": "-_x", "stderr": "all", "dparam": "port=7",
+		"stop-at": "2099-12-31", "info": "none", "debug": "none",
+		"outbuf": "L"}
+}
+
 // Every spelling in the table is one that rsync knows, with an argument where
 // it takes one; and what cannot be negated here cannot be negated there.
 func TestTableAgainstRsync(t *testing.T) {
@@ -210,16 +219,13 @@ func TestTableAgainstRsync(t *testing.T) {
 		"help": "", "version": "", "sender": "--server", "server": "", "daemon": "", "config": "--daemon", "dparam": "--daemon",
 		"detach": "--daemon", "no-detach": "--daemon",
 	}
-	value := map[string]string{"remote-option": "-x", "chmod": "u+x", "block-size": "7", "max-alloc": "2m", "bwlimit": "7",
-		"exclude-from": "/dev/null", "include-from": "/dev/null", "filter": "-_x", "stderr": "all", "dparam": "port=7",
-		"stop-at": "2099-12-31", "info": "none", "debug": "none"}
 	for _, opt := range All() {
 		before, isSpecial := special[opt.Long]
 		if isSpecial && before == "" {
 			continue
 		}
 		arg := "7"
-		if v, ok := value[opt.Long]; ok {
+		if v, ok := samples()[opt.Long]; ok {
 			arg = v
 		}
 		var spellings []string

@@ -18,7 +18,8 @@ type Peer struct {
 
 // ServerArgs gives the argument list for the server's side, "--server" first,
 // without the closing "." and the paths. It is what rsync 3.5.0 sends for the
-// same options, in the same order. No argument needs quoting for a shell.
+// same options, in the same order. Values are as they are meant: a shell may
+// need them quoted.
 // // options.c:server_options
 func (o *Options) ServerArgs(p Peer) []string {
 	args := []string{"--server"}
@@ -43,7 +44,7 @@ func (o *Options) ServerArgs(p Peer) []string {
 			args = append(args, arg)
 		}
 	}
-	return args
+	return append(args, o.RemoteOptions...)
 }
 
 // capabilities gives the "e.iLs..." that ends the bundle.

@@ -44,7 +44,7 @@ func connectionRows() []row {
 			number("protocol", 1, maxInt32, func(o *Options, n int32) { o.Protocol = int(n) })).from("2.6.0").in(both | daemon).asDaemon(""),
 		value("rsh", "e", "COMMAND", "the remote shell to use", remoteShell),
 		value("rsync-path", "", "PROGRAM", "the rsync to run on the other side", text(func(o *Options) *string { return &o.RsyncPath })).in(client),
-		todo("remote-option", "M", "OPT", "give OPT to the other side only").from("3.1.0"),
+		value("remote-option", "M", "OPT", "give OPT to the other side only", remoteOption).in(client).from("3.1.0"),
 		todo("sockopts", "", "OPTIONS", "set socket options").from("2.6.7").asDaemon(""),
 		todo("blocking-io", "", "", "use blocking I/O for the remote shell").noLong(),
 		todo("bwlimit", "", "RATE", "limit the rate").noLong().asDaemon(""),
@@ -52,8 +52,10 @@ func connectionRows() []row {
 			text(func(o *Options) *string { return &o.PasswordFile })).in(client),
 		value("early-input", "", "FILE", "give FILE to the daemon's early exec", text(func(o *Options) *string { return &o.EarlyInput })).
 			in(client).from("3.2.1"),
-		todo("old-args", "", "", "let the remote shell split arguments").from("3.2.4").noLong(),
-		todo("secluded-args", "s", "", "send arguments within the protocol").alias("protect-args").no("protect-args"),
+		value("old-args", "", "", "let the remote shell split arguments", oldArgs).in(client).from("3.2.4").noLong().
+			undo(func(s *state, _ string) *Error { s.OldArgs = -1; return nil }),
+		value("secluded-args", "s", "", "send arguments within the protocol", setSecluded(Yes)).alias("protect-args").no("protect-args").
+			undo(setSecluded(No)).toServer(1, secludedLetter),
 		todo("trust-sender", "", "", "do not check the sender's file list").from("3.2.5"),
 	}
 }

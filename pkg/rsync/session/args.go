@@ -2,8 +2,10 @@ package session
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
+	"github.com/empegsync/empegsync/pkg/rsync/options"
 	"github.com/empegsync/empegsync/pkg/rsync/proto"
 	"github.com/empegsync/empegsync/pkg/rsync/wire"
 )
@@ -29,18 +31,65 @@ func SendArgs(w *wire.Writer, caps proto.Caps, args []string) error {
 	return nil
 }
 
+// SendSecluded sends what follows the arguments under -s, each with a zero byte
+// behind it (rsync.c:send_protected_args); nothing if there are none.
+func SendSecluded(w *wire.Writer, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	var b strings.Builder
+	b.WriteString("rsync\x00") // the program's name
+	for _, a := range args {
+		if strings.IndexByte(a, 0) >= 0 {
+			return proto.Failf(proto.ExitSyntax, "the argument %q cannot be sent: it has a NUL in it", a)
+		}
+		if a == "" {
+			a = "."
+		}
+		b.WriteString(a)
+		b.WriteByte(0)
+	}
+	b.WriteByte(0)
+	if err := sendText(w, b.String()); err != nil {
+		return fmt.Errorf("send the arguments: %w", err)
+	}
+	return nil
+}
+
+// ReadSecluded reads what [SendSecluded] sends, without the program's name.
+func ReadSecluded(r *wire.Reader) ([]string, error) {
+	args, err := readArgs(r, 0)
+	if err != nil || len(args) == 0 {
+		return nil, err
+	}
+	return args[1:], nil
+}
+
 // Limits of a client's arguments.
 const (
 	maxArgs     = 1000
 	maxArgBytes = 64 * 1024
 )
 
-// ReadArgs reads a client's arguments (io.c:read_args).
+// ReadArgs reads a client's arguments, and those that follow under -s
+// (io.c:read_args, clientserver.c:rsync_module).
 func ReadArgs(r *wire.Reader, caps proto.Caps) ([]string, error) {
 	end := byte('\n')
 	if caps.ArgsNulEnded {
 		end = 0
 	}
+	args, err := readArgs(r, end)
+	if err != nil || !options.Secluded(args) {
+		return args, err
+	}
+	secluded, err := ReadSecluded(r)
+	if i := slices.IndexFunc(args, func(a string) bool { return !strings.HasPrefix(a, "-") }); i >= 0 {
+		args = args[:i] // rsync sends "(null)" where the open part ends, and then all again
+	}
+	return append(args, secluded...), err
+}
+
+func readArgs(r *wire.Reader, end byte) ([]string, error) {
 	var args []string
 	left := maxArgBytes
 	for {
