@@ -96,7 +96,7 @@ func (c *check) result() (proof string, err error) {
 	}
 	got := hex.EncodeToString(c.hash.Sum(nil))
 	if want := strings.ToLower(c.sums.Hex[c.name]); got != want {
-		return "", fmt.Errorf("%w: its %s is %.16s..., the %s says %.16s...", ErrMismatch, c.name, got, c.sums.Origin, want)
+		return "", fmt.Errorf("%w: its %s begins with %.16s, the %s says %.16s", ErrMismatch, c.name, got, c.sums.Origin, want)
 	}
 	return fmt.Sprintf("%s (%s)", c.name, c.sums.Origin), nil
 }
