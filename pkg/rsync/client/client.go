@@ -382,6 +382,12 @@ func (c *Client) rules() (*filter.Rules, error) {
 			return nil, proto.Fail(proto.ExitSyntax, err)
 		}
 	}
+	if o := c.Options; o.Backup && o.BackupDir == "" && o.Delete != options.DeleteNone && !o.DeleteExcluded {
+		// Backups beside their files are not extraneous (options.c:parse_arguments).
+		if err := rules.Add("P *" + o.Suffix); err != nil {
+			return nil, proto.Fail(proto.ExitSyntax, err)
+		}
+	}
 	return rules, nil
 }
 

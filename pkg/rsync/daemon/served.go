@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"path"
 	"strings"
@@ -95,9 +96,34 @@ func (t *served) transfer(ctx context.Context, clientRules *filter.Rules) (trans
 		return transfer.Stats{}, &excludedError{dest}
 	}
 	rules.client = transfer.NewClientRules(clientRules, t.locate(&rules), rules.prefix)
-	to := transfer.Dest{Root: t.root, Path: dest}
+	to := transfer.Dest{Root: t.root, Path: dest, Aside: t.aside}
 	t.note("receiving file list")
 	return transfer.Receive(ctx, link, t.opt, to, t.Umask, rules, &logObserver{session: t.session})
+}
+
+// aside opens a folder that a client's options name besides its destination.
+// Paths begin at the module, above which nothing leads (util1.c:sanitize_path).
+func (t *served) aside(at, dir string) (*rootfs.Root, string, error) {
+	p := path.Clean("/" + dir)
+	if !path.IsAbs(dir) {
+		p = path.Join("/", at, dir)
+	}
+	there, missing := strings.TrimPrefix(p, "/"), "."
+	for there != "" {
+		root, err := t.root.Sub(there)
+		if err == nil {
+			return root, missing, nil
+		}
+		if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) {
+			return nil, "", err
+		}
+		missing = path.Join(path.Base(there), missing)
+		if there = path.Dir(there); there == "." {
+			there = ""
+		}
+	}
+	root, err := t.root.Sub(".")
+	return root, missing, err
 }
 
 // excludedError is a destination that the module's rules keep from clients

@@ -29,7 +29,10 @@ func (s *state) finish() *Error {
 	if err := s.finishChecksum(); err != nil {
 		return err
 	}
-	return s.finishDelete()
+	if err := s.finishDelete(); err != nil {
+		return err
+	}
+	return s.finishFiles()
 }
 
 // finishDelete finds the moment of deleting. // options.c:parse_arguments

@@ -166,8 +166,7 @@ type Options struct {
 	Timeout         int // seconds without data, 0 for none
 	Contimeout      int // seconds for connecting, 0 for none
 	Fsync           bool
-	Partial         bool
-	Inplace         bool
+	Files           // how what is received gets into its place
 
 	// What is said.
 	Verbose       int // count of -v

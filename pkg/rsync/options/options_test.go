@@ -134,7 +134,6 @@ func TestParseErrors(t *testing.T) {
 		{"--cc= a b", Unsupported, "unknown checksum name: "},
 		{"--zt=4 a b", Unsupported, "--zt is not supported yet; leave it out"},
 		{"--zc=a,b a b", Unsupported, "unknown compress name: a,b"},
-		{"-P a b", Unsupported, "-P cannot be used, since --partial, a part of it, is not supported yet; leave it out"},
 		{"-N a b", Syntax, "This rsync does not support --crtimes (-N)"},
 		{"--chmod=u+x,8 a b", Syntax, "Invalid argument passed to --chmod (u+x,8)"},
 		{"--usermap=a:b --chown=c:d a b", Syntax, "--chown conflicts with prior --usermap."},

@@ -80,6 +80,7 @@ type state struct {
 	// The --delete family, settled in finish.
 	delete, deleteBefore, deleteAfter bool
 	deleteDuring                      DeleteMode // None, During or Delay
+	suffix                            *string    // of backups, if given
 
 	chownUser, chownGroup bool // UserMap or GroupMap is from --chown
 	folderRules           int  // how many -F there were

@@ -35,6 +35,7 @@ type action func(s *state, arg string) *Error
 type send struct {
 	order int
 	text  func(o *Options, p Peer) string
+	args  func(o *Options, p Peer) []string // instead of text: any number of arguments
 }
 
 const bundleEnd = 100
@@ -155,7 +156,13 @@ func (r row) standsFor(long string) row { r.needs = long; return r }
 
 // toServer sends what text gives.
 func (r row) toServer(order int, text func(o *Options, p Peer) string) row {
-	r.sends = append(r.sends, send{order, text})
+	r.sends = append(r.sends, send{order: order, text: text})
+	return r
+}
+
+// argsToServer sends what args gives, an argument each.
+func (r row) argsToServer(order int, args func(o *Options, p Peer) []string) row {
+	r.sends = append(r.sends, send{order: order, args: args})
 	return r
 }
 

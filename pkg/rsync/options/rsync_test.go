@@ -108,7 +108,7 @@ func TestServerArgs(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "src"), []byte("x"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, line := range append(lines(), "only source") {
+	for _, line := range append(append(lines(), fileLines()...), "only source") {
 		for _, push := range []bool{false, true} {
 			args := append(fields(line), "host:x", "dst")
 			if push {

@@ -40,7 +40,9 @@ func (o *Options) ServerArgs(p Peer) []string {
 		args = append(args, bundle)
 	}
 	for _, s := range sends[i:] {
-		if arg := s.text(o, p); arg != "" {
+		if s.args != nil {
+			args = append(args, s.args(o, p)...)
+		} else if arg := s.text(o, p); arg != "" {
 			args = append(args, arg)
 		}
 	}
@@ -66,5 +68,5 @@ func (o *Options) mayIncRecurse(sender bool) bool {
 	if !o.Recurse || o.IncRecurse == No {
 		return false
 	}
-	return sender || o.Delete != DeleteBefore && o.Delete != DeleteAfter && !o.PruneEmptyDirs
+	return sender || o.Delete != DeleteBefore && o.Delete != DeleteAfter && !o.PruneEmptyDirs && !o.DelayUpdates
 }

@@ -10,7 +10,7 @@ func table() []row {
 		groupSkip:       skipRows(),
 		groupDelete:     deleteRows(),
 		groupFilter:     filterRows(),
-		groupHow:        howRows(),
+		groupHow:        append(howRows(), fileRows()...),
 		groupOutput:     outputRows(),
 		groupConnection: connectionRows(),
 		groupOther:      otherRows(),
@@ -50,7 +50,6 @@ func whatRows() []row {
 		flag("copy-dirlinks", "k", "copy the directory a symlink points to",
 			func(o *Options) *bool { return &o.CopyDirlinks }).from("2.6.7").letter(15, onlyPull),
 		todo("one-file-system", "x", "", "stay on the file system of each source").no(),
-		todo("copy-devices", "", "", "copy what a device holds like a file").from("3.2.4"),
 		todo("files-from", "", "FILE", "read the names to transfer from a file").from("2.6.0"),
 		flag("from0", "0", "names and rules in files end in zero bytes", func(o *Options) *bool { return &o.From0 }).from("2.6.0").noLong(),
 		todo("ignore-missing-args", "", "", "do not mind sources that do not exist").from("3.1.0"),
@@ -174,23 +173,6 @@ func howRows() []row {
 			number("checksum-seed", minInt32, maxInt32, func(o *Options, n int32) { o.ChecksumSeed = n })).from("2.6.3").
 			toServer(132, intWord("--checksum-seed=", func(o *Options) int64 { return int64(o.ChecksumSeed) })),
 		flag("fsync", "", "bring every written file safely to the disk", func(o *Options) *bool { return &o.Fsync }).from("3.2.4").word(143, onlyPush),
-		flag("partial", "", "keep files that were transferred in part", func(o *Options) *bool { return &o.Partial }).notYet().noLong().word(133, onlyPush),
-		flag("inplace", "", "write into the destination's files", func(o *Options) *bool { return &o.Inplace }).notYet().from("2.6.3").noLong().word(150, anySide),
-		todo("partial-dir", "", "DIR", "keep files transferred in part in DIR").from("2.6.3"),
-		todo("delay-updates", "", "", "put all files in place at the end").from("2.6.4").noLong(),
-		todo("append", "", "", "append to shorter files").from("2.6.7").noLong(),
-		todo("append-verify", "", "", "--append that checks the old part too").from("3.0.0"),
-		todo("backup", "b", "", "keep what is replaced or deleted").noLong(),
-		todo("backup-dir", "", "DIR", "keep it in DIR"),
-		todo("suffix", "", "SUFFIX", "keep it under a name with SUFFIX"),
-		todo("sparse", "S", "", "write runs of zeros as holes").no(),
-		todo("preallocate", "", "", "reserve space before writing").from("3.1.0"),
-		todo("write-devices", "", "", "write into devices like files").from("3.2.0").noLong(),
-		todo("temp-dir", "T", "DIR", "create temporary files in DIR").asDaemon("T"),
-		todo("fuzzy", "y", "", "look for a similar file to compare with").from("2.6.4").no(),
-		todo("compare-dest", "", "DIR", "compare with files in DIR too"),
-		todo("copy-dest", "", "DIR", "... and copy from there").from("2.6.4"),
-		todo("link-dest", "", "DIR", "... and hard link to them").from("2.5.6"),
 		count("compress", "z", "compress on the way", func(o *Options) *int { return &o.Compress }).no().
 			undo(noCompress).toServer(60, compressLetter),
 		value("old-compress", "", "", "compress with zlib", setCompressChoice("zlib")),
@@ -204,7 +186,6 @@ func howRows() []row {
 		value("skip-compress", "", "LIST", "spend no effort on files with these suffixes", setSkipCompress).from("3.0.0").
 			toServer(119, skipCompressWord),
 		todo("max-alloc", "", "SIZE", "limit memory").from("3.2.2"),
-		todo("mkpath", "", "", "create the destination's parent directories").from("3.2.3").noLong(),
 		todo("qsort", "", "", "sort in another way"),
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path"
 	"strings"
+	"syscall"
 
 	"github.com/empegsync/empegsync/pkg/rsync/options"
 	"github.com/empegsync/empegsync/pkg/rsync/proto"
@@ -83,7 +84,7 @@ func OpenDest(dest string, created func(dir string)) (transfer.Dest, error) {
 		if err != nil {
 			return transfer.Dest{}, proto.Failf(proto.ExitFileSelect, "change_dir#1 %q failed: %w", dest, reason(err))
 		}
-		return transfer.Dest{Root: root}, nil
+		return transfer.Dest{Root: root, Aside: Aside(dest)}, nil
 	}
 	clean := path.Clean(dest)
 	root, err := rootfs.Open(path.Dir(clean))
@@ -91,7 +92,7 @@ func OpenDest(dest string, created func(dir string)) (transfer.Dest, error) {
 		return transfer.Dest{}, proto.Failf(proto.ExitFileIO, "mkdir %q failed: %w", clean, reason(err))
 	}
 	trailing := strings.HasSuffix(dest, "/")
-	d := transfer.Dest{Root: root, Path: path.Base(clean)}
+	d := transfer.Dest{Root: root, Path: path.Base(clean), Aside: Aside(path.Dir(clean))}
 	if trailing {
 		d.Path += "/"
 	}
@@ -110,6 +111,40 @@ func OpenDest(dest string, created func(dir string)) (transfer.Dest, error) {
 		return nil
 	}
 	return d, nil
+}
+
+// Aside opens folders that options name besides the destination, which lies
+// below root; they are the user's own and may be anywhere.
+func Aside(root string) func(at, dir string) (*rootfs.Root, string, error) {
+	return func(at, dir string) (*rootfs.Root, string, error) {
+		if !path.IsAbs(dir) {
+			dir = root + "/" + at + "/" + dir // ".." is for the system: links may be on the way
+		}
+		missing := ""
+		for {
+			r, err := rootfs.Open(dir)
+			switch {
+			case err == nil && missing == "":
+				return r, ".", nil
+			case err == nil:
+				return r, missing, nil
+			case !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR):
+				return nil, "", err
+			}
+			dir = strings.TrimRight(dir, "/")
+			cut := strings.LastIndexByte(dir, '/')
+			last := dir[cut+1:]
+			if cut < 0 || last == ".." {
+				return nil, "", err
+			}
+			if dir = dir[:cut]; dir == "" {
+				dir = "/"
+			}
+			if last != "." {
+				missing = path.Join(last, missing)
+			}
+		}
+	}
 }
 
 // DeltaLine says for -vv whether differences are sent, as the receiving side

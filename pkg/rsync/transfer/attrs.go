@@ -40,8 +40,11 @@ func (g *generator) itemFlags(e *filelist.Entry, have rootfs.Info, exists bool, 
 	return f
 }
 
+// keepsTime reports whether an entry gets its time. Backups beside the files
+// are changes to their folders, which C rsync's folders then show.
 func (r *receiver) keepsTime(e *filelist.Entry) bool {
-	return r.opt.Times && !(e.IsDir() && r.opt.OmitDirTimes) && !(e.IsLink() && r.opt.OmitLinkTimes)
+	omit := r.opt.OmitDirTimes || r.opt.Backup && r.opt.BackupDir == ""
+	return r.opt.Times && !(e.IsDir() && omit) && !(e.IsLink() && r.opt.OmitLinkTimes)
 }
 
 // meta returns the metadata that an entry should have.
@@ -231,7 +234,11 @@ func (g *generator) node(index int32, e *filelist.Entry, p string, have rootfs.I
 		g.keep(index, e, p, have)
 		return nil
 	}
-	return g.replace(index, e, p, have, exists, "device file", func() error {
+	what := "device file"
+	if e.IsSpecial() {
+		what = "special file"
+	}
+	return g.replace(index, e, p, have, exists, what, func() error {
 		return g.root.ReplaceNode(p, e.Mode&filelist.ModeType|0o600, rdev)
 	})
 }
@@ -252,6 +259,9 @@ func (g *generator) replace(index int32, e *filelist.Entry, p string, have rootf
 		return nil
 	}
 	if err := g.beforeChange(); err != nil {
+		return err
+	}
+	if err := g.beforeReplacing(p, exists); err != nil {
 		return err
 	}
 	if err := make(); err != nil {

@@ -54,12 +54,27 @@ func (c *committer) flush() error {
 		}
 	}
 	for _, f := range c.waiting {
+		if err := c.replaced(f.path); err != nil {
+			return err
+		}
 		if err := f.temp.Commit(f.path); err != nil {
 			c.failFile("rename to %q failed: %v", f.path, reason(err))
 		}
 	}
 	c.waiting = c.waiting[:0]
 	c.bytes = 0
+	return nil
+}
+
+// replaced keeps what a file is about to replace, with --backup. A backup that
+// cannot be made ends the run: the file would be lost.
+func (c *committer) replaced(p string) error {
+	if !c.opt.Backup {
+		return nil
+	}
+	if _, err := c.backups.keep(p, false); err != nil {
+		return proto.Failf(proto.ExitFileIO, "make a backup of %q: %w", p, reason(err))
+	}
 	return nil
 }
 

@@ -19,19 +19,20 @@ import (
 // devices, deletes, and requests the data of files (generator.c).
 type generator struct {
 	*receiver
-	part    *part // whose entries are being looked at
-	sums    *checksum.Blocks
-	scratch []byte
-	buf     []byte
-	flushAt int                // bytes that wait before a flush, growing
-	flushed time.Time          // when something was last handed over
-	steps   int                // calls of flushNow
-	touch   map[int32]struct{} // folders whose times or modes are set at the end
-	lastDir string             // folder last marked for touching
-	leaders map[int32]int32    // later names of a file -> the first one
-	links   []int32            // later names that wait until all data is there
-	skipped bool               // deletions were skipped, and said so
-	redoing bool
+	part           *part // whose entries are being looked at
+	sums           *checksum.Blocks
+	scratch        []byte
+	buf            []byte
+	flushAt        int                // bytes that wait before a flush, growing
+	flushed        time.Time          // when something was last handed over
+	steps          int                // calls of flushNow
+	touch          map[int32]struct{} // folders whose times or modes are set at the end
+	lastDir        string             // folder last marked for touching
+	leaders        map[int32]int32    // later names of a file -> the first one
+	links          []int32            // later names that wait until all data is there
+	skipped        bool               // deletions were skipped, and said so
+	skippedDeletes int                // because of --max-delete
+	redoing        bool
 }
 
 func (g *generator) run() error {
@@ -55,6 +56,7 @@ func (g *generator) run() error {
 			return err
 		}
 	}
+	g.tellLimit()
 	return g.touchDirs()
 }
 
@@ -227,7 +229,7 @@ func (g *generator) sizeExempt(e *filelist.Entry) bool {
 // file requests a regular file unless it is up to date.
 func (g *generator) file(index int32, e *filelist.Entry, p string, have rootfs.Info, exists bool) error {
 	if exists && !have.IsRegular() {
-		if ok, err := g.makeWay(p, have, "file"); !ok {
+		if ok, err := g.makeWay(p, have, "regular file"); !ok {
 			return err
 		}
 		exists = false

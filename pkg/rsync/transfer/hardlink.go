@@ -75,7 +75,7 @@ func (g *generator) hardLink(index int32, e, leader *filelist.Entry) error {
 		g.tell(index, e, 0)
 		return nil
 	case exists && have.IsDir():
-		if ok, err := g.makeWay(p, have, "hard link"); !ok {
+		if ok, err := g.makeWay(p, have, "regular file"); !ok {
 			return err
 		}
 		exists = false
@@ -84,6 +84,9 @@ func (g *generator) hardLink(index int32, e, leader *filelist.Entry) error {
 		return err
 	}
 	g.markDir(e)
+	if err := g.beforeReplacing(p, exists); err != nil {
+		return err
+	}
 	if err := g.root.ReplaceLink(to, p); err != nil {
 		return local("link to "+to+" from", p, err)
 	}

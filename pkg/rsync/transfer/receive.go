@@ -28,6 +28,11 @@ type Dest struct {
 	// folder is created, replaced or deleted; not for a mere change of times,
 	// modes or owners. An error ends the run with nothing changed.
 	BeforeChange func() error
+	// Aside, if not nil, opens a folder that an option names besides the
+	// destination: dir as the user wrote it, relative ones from the folder at
+	// below Root. It may not be there yet: the path is what is missing below
+	// the new Root, "." for nothing.
+	Aside func(at, dir string) (root *rootfs.Root, path string, err error)
 	// Accept, if not nil, is called with the counts of the list before
 	// anything is done. An error ends the run with nothing changed.
 	Accept func(Stats) error
@@ -52,6 +57,10 @@ type receiver struct {
 	owners *owners
 	umask  uint32
 	events events // receiving goroutine -> generating goroutine
+
+	at      string   // root's path below dest.Root
+	backups *backups // nil without --backup
+	closers []func()
 
 	change    sync.Once
 	changeErr error
@@ -86,11 +95,12 @@ func (r *receiver) run(ctx context.Context) error {
 	if err := r.resolve(list); err != nil {
 		return err
 	}
+	defer r.close()
 	if err := r.followDirlinks(); err != nil {
 		return err
 	}
-	if r.root != r.dest.Root {
-		defer r.root.Close()
+	if err := r.openFolders(); err != nil {
+		return err
 	}
 	if r.rules != nil {
 		r.rules.Start(r.root)
@@ -128,6 +138,24 @@ func (r *receiver) run(ctx context.Context) error {
 	return r.finish()
 }
 
+// openFolders opens what options name besides the destination.
+func (r *receiver) openFolders() error {
+	if r.opt.Backup {
+		return r.openBackups()
+	}
+	return nil
+}
+
+// close closes what this side has opened.
+func (r *receiver) close() {
+	for _, f := range r.closers {
+		f()
+	}
+	if r.root != r.dest.Root {
+		r.root.Close()
+	}
+}
+
 // Fault is a panic inside a transfer, turned into an error: a fault that one
 // peer brings about must not end a daemon that serves others.
 type Fault struct {
@@ -153,7 +181,7 @@ func contain(f func() error) (err error) {
 // (main.c:get_local_name).
 func (r *receiver) resolve(list *filelist.List) error {
 	p := path.Clean(strings.Trim(r.dest.Path, "/"))
-	r.root = r.dest.Root
+	r.root, r.at = r.dest.Root, p
 	if p == "." {
 		return nil
 	}
@@ -192,7 +220,7 @@ func (r *receiver) resolveFile(p string) error {
 	if err != nil {
 		return proto.Failf(proto.ExitFileSelect, "the destination's folder %q: %w", path.Dir(p), reason(err))
 	}
-	r.root, r.name = sub, path.Base(p)
+	r.root, r.name, r.at = sub, path.Base(p), path.Dir(p)
 	return nil
 }
 

@@ -1,7 +1,6 @@
 package transfer
 
 import (
-	"context"
 	"errors"
 	"io/fs"
 	"slices"
@@ -46,7 +45,7 @@ func (g *generator) deleteIn(index int32, e *filelist.Entry, p string) error {
 	}
 	g.touch[index] = struct{}{}
 	for _, d := range doomed {
-		if err := g.remove(d); err != nil {
+		if _, err := g.remove(d); err != nil {
 			return err
 		}
 	}
@@ -132,167 +131,4 @@ func (g *generator) mustSpare() bool {
 		g.report(proto.TagInfo, "IO error encountered -- skipping file deletion")
 	}
 	return true
-}
-
-// remove deletes a file or a folder with all that is in it, and tells of each.
-func (g *generator) remove(v victim) error {
-	if v.mode&filelist.ModeType != filelist.ModeDir {
-		if !v.temp && !g.mayDelete(v.path, v.mode) {
-			return nil
-		}
-		if g.opt.DryRun {
-			return nil
-		}
-		if err := g.removeAllowed(v); err != nil {
-			return err
-		}
-		if err := g.root.Remove(v.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			g.failFile("delete of %q failed: %v", v.path, reason(err))
-		}
-		return nil
-	}
-	if g.opt.DryRun {
-		g.showRemoval(v)
-		return nil
-	}
-	if err := g.removeAllowed(v); err != nil {
-		return err
-	}
-	_, err := g.removeTree(v.path)
-	return err
-}
-
-// removeAllowed calls the hook, except for our own leftovers.
-func (g *generator) removeAllowed(v victim) error {
-	if v.temp {
-		return nil
-	}
-	return g.beforeChange()
-}
-
-// removeTree deletes a folder; false if something in it stays.
-func (g *generator) removeTree(p string) (bool, error) {
-	spared := false
-	err := g.root.RemoveAll(context.Background(), p, rootfs.RemoveOptions{
-		Visit: func(q string, isDir bool) bool {
-			mode := uint32(filelist.ModeDir)
-			if !isDir {
-				mode = g.modeOf(q)
-			}
-			if g.protected(q, isDir, q != p) || !g.mayDelete(q, mode) {
-				spared = true
-				return false
-			}
-			return true
-		},
-	})
-	switch {
-	case spared:
-		g.report(proto.TagInfo, "cannot delete non-empty directory: %s", p)
-		return false, nil
-	case err != nil && !errors.Is(err, fs.ErrNotExist):
-		g.failFile("delete of %q failed: %v", p, reason(err))
-		return false, nil
-	}
-	return true, nil
-}
-
-// modeOf returns a file's mode, of a regular file if it cannot be had.
-func (g *generator) modeOf(p string) uint32 {
-	if info, err := g.root.Lstat(p); err == nil {
-		return info.Mode
-	}
-	return filelist.ModeFile
-}
-
-// showRemoval tells what deleting a folder would delete.
-func (g *generator) showRemoval(v victim) {
-	infos, err := g.root.ReadDirInfo(v.path)
-	if err != nil {
-		return // the real run will say so
-	}
-	inside := make([]victim, 0, len(infos))
-	for _, in := range infos {
-		inside = append(inside, victim{path: v.path + "/" + in.Name, mode: in.Mode})
-	}
-	g.sortVictims(inside)
-	for _, in := range inside {
-		isDir := in.mode&filelist.ModeType == filelist.ModeDir
-		switch {
-		case g.protected(in.path, isDir, true):
-		case isDir:
-			g.showRemoval(in)
-		default:
-			g.mayDelete(in.path, in.mode)
-		}
-	}
-	g.mayDelete(v.path, v.mode)
-}
-
-// kind is the place of a type in counts of deletions (main.c:write_del_stats).
-func kind(mode uint32) int {
-	e := filelist.Entry{Mode: mode}
-	switch {
-	case e.IsDir():
-		return 1
-	case e.IsLink():
-		return 2
-	case e.IsDevice():
-		return 3
-	case e.IsSpecial():
-		return 4
-	}
-	return 0
-}
-
-// mayDelete counts a deletion and tells of it; false if there were too many.
-func (g *generator) mayDelete(p string, mode uint32) bool {
-	if g.opt.MaxDelete.Set && int64(g.stats.Deleted) >= max(g.opt.MaxDelete.Value, 0) {
-		if g.ioError.Load()&proto.IOErrDelLimit == 0 {
-			g.setIOError(proto.IOErrDelLimit)
-			g.report(proto.TagWarning, "Deletions stopped due to --max-delete limit (%d)", g.opt.MaxDelete.Value)
-		}
-		return false
-	}
-	g.stats.Deleted++
-	g.stats.DeletedKinds[kind(mode)]++
-	isDir := kind(mode) == 1
-	switch {
-	case !g.Server:
-		g.obs.Deleted(p, mode)
-	case g.opt.Verbose == 0 && g.opt.LogFormat == "":
-	case !g.Caps.DeletedMessages:
-		g.report(proto.TagInfo, "deleting %s", p)
-	case isDir:
-		g.W.Message(proto.TagDeleted, append([]byte(p), 0))
-	default:
-		g.W.Message(proto.TagDeleted, []byte(p))
-	}
-	return true
-}
-
-// makeWay removes what stands in the place of something of another type
-// (delete.c:delete_item). Folders with something in them go only if deletions
-// are asked for.
-func (g *generator) makeWay(p string, have rootfs.Info, what string) (bool, error) {
-	if g.opt.DryRun {
-		return true, nil
-	}
-	if err := g.beforeChange(); err != nil {
-		return false, err
-	}
-	var err error
-	if have.IsDir() && (g.opt.Delete != options.DeleteNone || g.opt.Force) {
-		ok, err := g.removeTree(p)
-		if err != nil || ok {
-			return ok, err
-		}
-	} else if err = g.root.Remove(p); err == nil {
-		return true, nil
-	}
-	if err != nil {
-		g.failFile("delete of %q failed: %v", p, reason(err))
-	}
-	g.failFile("could not make way for new %s: %q", what, p)
-	return false, nil
 }
