@@ -191,12 +191,12 @@ func TestCheck(t *testing.T) {
 			"ARMv4 (StrongARM-1100 rev 9 (v4l))", true, ""},
 		{"old kernel", func(o *Observed) { o.System, o.Machine = true, Machine{Arch: "armv5tel", Kernel: "2.6.32-5-kirkwood"} },
 			"Linux 2.6.32-5-kirkwood", true, ""},
-		{"the original player's disk in a PC", func(o *Observed) { o.Shell = &Binary{Machine: 40, Bits: 1, OldABI: true} }, "old ARM ABI", true, ""},
+		{"the original player's disk in a PC", func(o *Observed) { o.Shell = &Binary{CPU: CPUARM, OldABI: true} }, "old ARM ABI", true, ""},
 		{"a disk with an old kernel's modules", func(o *Observed) { o.Kernels = []string{"2.6.18", "2.4.9"} }, "Linux 2.", true, "cannot be told"},
 		{"with a new one's as well", func(o *Observed) { o.Kernels = []string{"2.6.18", "4.1.0"} }, "", false, "cannot be told"},
 		{"the PC's program for a board's disk", func(o *Observed) {
-			o.Source.Binary = Binary{Machine: 62, Bits: 2, Static: true}
-			o.Shell = &Binary{Machine: 40, Bits: 1}
+			o.Source.Binary = Binary{CPU: CPUX8664, Static: true}
+			o.Shell = &Binary{CPU: CPUARM}
 		}, "a program for 64-bit x86, but the programs of this player are for ARM; name the right one with --from", false, ""},
 		{"with libraries", func(o *Observed) { o.Source.Static = false }, "CGO_ENABLED=0", false, ""},
 		{"no drive", func(o *Observed) { o.Drive0 = false }, "nothing is mounted on /drive0", false, "cannot be told"},
