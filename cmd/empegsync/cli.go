@@ -27,6 +27,7 @@ type cli struct {
 	Version versionCmd `cmd:"" help:"Print the version."`
 
 	Install   installCmd   `cmd:"" help:"Put this program on a player, so that it starts with it."`
+	Setup     setupCmd     `cmd:"" help:"Ask what an installed player shall be, and write its configuration."`
 	Reinstate reinstateCmd `cmd:"" help:"Repair the installation after an upgrade of the player's software."`
 	Uninstall uninstallCmd `cmd:"" help:"Take this program off a player, and put everything back."`
 	Start     startCmd     `cmd:"" help:"Do in the background what the player's role asks for; the boot hook runs this."`

@@ -23,6 +23,8 @@ type PutFile struct {
 	Mode fs.FileMode
 	Text []byte
 	What string
+	// Secret keeps the text out of what is shown.
+	Secret bool
 }
 
 func (a PutFile) String() string { return fmt.Sprintf("write %s (%s)", a.Name, a.What) }

@@ -211,7 +211,7 @@ func PlanUninstall(o Observed) (Planned, error) {
 // text reports whether an action lays down a text, for showing it.
 func text(a Action) (name string, content []byte, ok bool) {
 	put, ok := a.(PutFile)
-	if !ok {
+	if !ok || put.Secret {
 		return "", nil, false
 	}
 	return put.Name, bytes.TrimRight(put.Text, "\n"), true

@@ -1,5 +1,7 @@
 package conf
 
+import "errors"
+
 // Own is a parameter that a program's own configuration file has beyond those of
 // rsyncd.conf(5). It stands in the global part, before the first module.
 type Own struct {
@@ -28,4 +30,19 @@ func (p *parser) ownParameter(file string, line int, name, value string) (ok boo
 func ParseBool(value string) (bool, error) {
 	t, err := parseBool(value)
 	return t == Yes, err
+}
+
+// ParseOwn reads a file that has the syntax of rsyncd.conf(5) and nothing but the
+// caller's own parameters: no sections, no includes, none of rsync's parameters.
+// Mistakes are told as by Parse.
+func ParseOwn(name string, text []byte, own ...Own) error {
+	p := &parser{own: make(map[string]Own, len(own)), index: map[string]int{}, inModule: -1, params: map[string]Param{}}
+	for _, o := range own {
+		p.own[fold(o.Name)] = o
+	}
+	p.file(name, text, 0)
+	for _, m := range p.modules {
+		p.fail(m.File, m.Line, "there are no sections here, only lines \"name = value\"")
+	}
+	return errors.Join(p.errs...)
 }
