@@ -199,7 +199,7 @@ func (r *rsyncRun) prepare(ctx context.Context, route client.Route) {
 				fmt.Fprintf(r.out, "opening connection using: %s  (%d args)\n", strings.Join(words, " "), len(words))
 			}
 		},
-		Agreed: func(caps proto.Caps) { r.caps = caps; r.report.Begin() },
+		Agreed: func(caps proto.Caps) { r.caps, r.report.Incremental = caps, caps.IncRecurse; r.report.Begin() },
 	}
 }
 

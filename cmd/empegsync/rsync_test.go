@@ -108,9 +108,6 @@ func (w *twin) run(t *testing.T, side, line string) result {
 	t.Helper()
 	program := map[string]string{"real": "rsync", "ours": w.ours}[side]
 	var args []string
-	if side == "real" {
-		args = append(args, "--no-inc-recursive")
-	}
 	args = append(args, "-e", "sh "+w.dir+"/rsh")
 	if strings.Contains(line, "DAEMON:") {
 		args = args[:len(args)-2]
@@ -156,6 +153,7 @@ func TestRsyncOutput(t *testing.T) {
 	w := newTwin(t)
 	for _, flags := range []string{
 		"-av", "-avi --delete", "-aii", "-a --stats", "-avh --stats -I", "-a --progress --delete", "-avn --delete", "-aq --delete -v",
+		"-av --delete-after", "-av --no-i-r --delete-before", "-ai --stats --no-inc-recursive", "-av --progress --no-i-r",
 		"-rltv --existing", "-acv --exclude=d", "-av --delete --exclude=going", "-rlti --no-t -u --protocol=29", "-a --stats --protocol=28", "-vd -l",
 	} {
 		for _, way := range []string{"src/ dst/", "SHELL:src/ dst/", "src/ SHELL:dst/", "DAEMON:src/ dst/", "src/ DAEMON:dst/"} {

@@ -174,7 +174,11 @@ func (j *Job) drive(ctx context.Context, d player.Drive) (st transfer.Stats, err
 	printer := &client.Printer{Out: j.Out, Err: j.Err, Options: j.Rsync}
 	progress := client.NewProgress(printer, j.Style, d.Name, j.Width)
 	defer progress.End()
-	c := &client.Client{Options: j.Rsync, Umask: j.Umask, Observer: progress, Say: j.say}
+	// The list comes whole: before anything is done it must show whether the
+	// master has any music at all.
+	opt := *j.Rsync
+	opt.IncRecurse = options.No
+	c := &client.Client{Options: &opt, Umask: j.Umask, Observer: progress, Say: j.say}
 	from := j.Master
 	from.Module, from.Path = d.Name, "fids"
 	if j.Rsync.Verbose+j.Rsync.Itemize > 0 && j.Rsync.Quiet == 0 {

@@ -238,7 +238,7 @@ func (c *Client) shake(cn *conn, places []Remote, push bool, rules *filter.Rules
 	}
 	setup := session.Setup{
 		Caps: caps, Sender: push, Choice: c.Options.ChecksumChoice, Lists: c.Options.Checksum,
-		Refused: proto.CompatIncRecurse,
+		IncRecurse: c.Options.MayIncRecurse(push),
 	}
 	a, err := setup.WithCompression(c.Options).Run(cn.r, cn.w)
 	if err != nil {

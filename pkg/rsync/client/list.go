@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
@@ -56,6 +57,10 @@ type lister struct {
 	stats   transfer.Stats
 	ioError int32
 	xferErr bool
+
+	decoder *filelist.Decoder
+	listed  int // entries so far
+	echoes  int // answers to "done" that are still to come
 }
 
 func (l *lister) run() error {
@@ -76,23 +81,84 @@ func (l *lister) run() error {
 
 // list reads and shows the list, and returns how many entries it has.
 func (l *lister) list() (int, error) {
-	decoder := filelist.NewDecoder(l.Caps, transfer.Fields(l.c.Options, l.ListSum))
-	start := l.R.Total()
-	list, err := decoder.Read(l.R, func(n int) { l.c.Observer.Listed(n, false) })
-	if err != nil {
-		return 0, proto.Fail(proto.ExitStreamIO, err)
+	l.decoder = filelist.NewDecoder(l.Caps, transfer.Fields(l.c.Options, l.ListSum))
+	list := &filelist.List{}
+	if l.Caps.IncRecurse {
+		list.Start = 1
 	}
-	l.stats.ListSize = l.R.Total() - start
+	if err := l.read(list, filelist.MaxEntries); err != nil {
+		return 0, err
+	}
+	n := list.Len()
+	if l.Caps.IncRecurse && n > 0 {
+		if err := l.parts(list); err != nil {
+			return n, err
+		}
+	}
+	l.c.Observer.Listed(l.listed, true)
+	return n, nil
+}
+
+// read reads a list or a part of it, and shows it.
+func (l *lister) read(list *filelist.List, limit int) error {
+	start, so := l.R.Total(), l.listed
+	if _, err := l.decoder.ReadPart(l.R, list, limit, func(n int) { l.c.Observer.Listed(so+n, false) }); err != nil {
+		return proto.Fail(proto.ExitStreamIO, err)
+	}
+	l.stats.ListSize += l.R.Total() - start
 	l.ioError |= list.IOError
+	l.listed += list.Len()
 	list.Sort(l.Caps.DirsSortLast)
-	l.c.Observer.Listed(list.Len(), true)
+	if list.Parent != nil {
+		l.show(list.Parent)
+	}
 	for _, e := range list.All() {
-		if e.Mark&filelist.MarkDropped == 0 {
-			l.count(e)
+		if e.Mark&filelist.MarkDropped != 0 {
+			continue
+		}
+		l.count(e)
+		// A folder is shown ahead of what is in it.
+		if !l.Caps.IncRecurse || !e.IsDir() || e.Path() == "." {
 			l.show(e)
 		}
 	}
-	return list.Len(), nil
+	return nil
+}
+
+// parts reads the parts of a list that comes folder by folder, and is done with
+// each when the next one has come (rsync.c:read_ndx_and_attrs).
+func (l *lister) parts(list *filelist.List) error {
+	var folders filelist.Folders
+	for {
+		if err := folders.Announce(list); err != nil {
+			return proto.Fail(proto.ExitProtocol, err)
+		}
+		index, err := l.index()
+		for ; err == nil && index == proto.IndexDone && l.echoes > 0; l.echoes-- {
+			index, err = l.index()
+		}
+		switch {
+		case err != nil:
+			return err
+		case index == proto.IndexListEnd:
+			return nil
+		case index > proto.IndexListEnd:
+			return l.unasked(index)
+		}
+		parent, err := folders.Take(index)
+		if err != nil {
+			return proto.Fail(proto.ExitProtocol, err)
+		}
+		limit := min(filelist.MaxEntries, math.MaxInt32/2-int(list.End()))
+		list = &filelist.List{Start: list.End() + 1, Parent: parent}
+		if err := l.read(list, limit); err != nil {
+			return err
+		}
+		if err := l.done(); err != nil {
+			return err
+		}
+		l.echoes++
+	}
 }
 
 func (l *lister) count(e *filelist.Entry) {
@@ -165,14 +231,28 @@ func (l *lister) exchange() error {
 	if err := l.done(); err != nil {
 		return err
 	}
-	index := l.in.Read(l.R)
-	if l.R.Err() != nil {
-		return fmt.Errorf("read file index: %w", l.R.Err())
-	}
-	if index != proto.IndexDone {
-		return proto.Failf(proto.ExitProtocol, "the other side sends file %d, which was not asked for", index)
+	for l.echoes++; l.echoes > 0; l.echoes-- {
+		index, err := l.index()
+		if err != nil {
+			return err
+		}
+		if index != proto.IndexDone {
+			return l.unasked(index)
+		}
 	}
 	return nil
+}
+
+func (l *lister) index() (int32, error) {
+	index := l.in.Read(l.R)
+	if l.R.Err() != nil {
+		return 0, fmt.Errorf("read file index: %w", l.R.Err())
+	}
+	return index, nil
+}
+
+func (l *lister) unasked(index int32) error {
+	return proto.Failf(proto.ExitProtocol, "the other side sends file %d, which was not asked for", index)
 }
 
 // message handles the frames from the server that are not data.

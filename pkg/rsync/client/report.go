@@ -19,7 +19,9 @@ type Report struct {
 	Heading string
 	// Building is set where this side makes the list.
 	Building bool
-	Now      func() time.Time // nil for the time of day
+	// Incremental is set, before [Report.Begin], if the list comes in parts.
+	Incremental bool
+	Now         func() time.Time // nil for the time of day
 
 	started  time.Time
 	listing  time.Duration
@@ -30,8 +32,9 @@ type Report struct {
 	shown    time.Time
 	done     int64
 	transfer int // files so far
-	left     int // entries behind last
+	index    int // of last
 	total    int
+	whole    bool // total counts them all
 }
 
 func (r *Report) now() time.Time {
@@ -56,6 +59,14 @@ func (r *Report) Begin() {
 	if !r.headed() {
 		return
 	}
+	if r.Incremental {
+		doing := "receiving"
+		if r.Building {
+			doing = "sending"
+		}
+		fmt.Fprintln(r.Out, doing+" incremental file list")
+		return
+	}
 	r.heading = true
 	fmt.Fprint(r.Out, r.Heading+" ... ")
 	if r.Options.Progress && r.Building {
@@ -73,7 +84,7 @@ func (r *Report) Listed(n int, done bool) {
 		}
 		return
 	}
-	r.listing, r.total = r.now().Sub(r.started), n
+	r.listing, r.total, r.whole = r.now().Sub(r.started), n, true
 	if !r.heading {
 		return
 	}
@@ -93,7 +104,7 @@ func (r *Report) Position(index, total int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.finish()
-	r.left, r.total = total-index-1, total
+	r.index, r.total = index, total
 }
 
 // Item implements transfer.Observer.
@@ -194,7 +205,11 @@ func (r *Report) finish() {
 		fmt.Fprint(r.Out, r.progressLine(r.last.Size, speed(r.last.Size, now.Sub(r.began)), "   0:00:00"), "  ")
 	}
 	line := r.progressLine(r.last.Size, speed(r.last.Size, now.Sub(r.began)), clock(now.Sub(r.began)))
-	fmt.Fprintf(r.Out, "%s (xfr#%d, to-chk=%d/%d)\n", line, r.transfer, r.left, r.total)
+	check := "to"
+	if !r.whole {
+		check = "ir"
+	}
+	fmt.Fprintf(r.Out, "%s (xfr#%d, %s-chk=%d/%d)\n", line, r.transfer, check, r.total-r.index-1, r.total)
 }
 
 // End closes what stands open on the last line and returns how long the list

@@ -13,7 +13,8 @@ import (
 // elsewhere what indexes can count in practice.
 const MaxEntries = 1 << 20 << (6 * (^uint(0) >> 63))
 
-// Decoder decodes the entries of one list (flist.c:recv_file_entry).
+// Decoder decodes the entries of one list (flist.c:recv_file_entry), all parts
+// of it with one decoder.
 type Decoder struct {
 	caps   proto.Caps
 	fields Fields
@@ -23,6 +24,9 @@ type Decoder struct {
 
 	// LinkPrefix stands before all targets of symbolic links on this side.
 	LinkPrefix string
+
+	newUsers, newGroups   map[uint32]string // names that came with the list being read
+	userCount, groupCount int               // of all lists
 }
 
 // NewDecoder returns a decoder for one list.
@@ -54,10 +58,23 @@ func (a *arena) keep(p []byte) string {
 // Read reads a whole list, with its end, unsorted. progress, if not nil, is
 // called now and then with the count so far.
 func (d *Decoder) Read(r *wire.Reader, progress func(n int)) (*List, error) {
-	l := &List{}
+	return d.ReadPart(r, &List{}, MaxEntries, progress)
+}
+
+// ReadPart is Read for a list whose Start and Parent are set: it must have at
+// most limit entries and, with a Parent, only what is in that folder.
+func (d *Decoder) ReadPart(r *wire.Reader, l *List, limit int, progress func(n int)) (*List, error) {
+	dir := ""
+	if l.Parent != nil {
+		dir = l.Parent.Path()
+	}
+	d.newUsers, d.newGroups = nil, nil
 	for {
 		var e Entry
 		more, ioError := d.next(r, &e, l)
+		if more && l.Parent != nil && e.Dir != dir {
+			r.Fail(fmt.Errorf("%q is not in the folder %q, whose list this is", clip(d.name), clip([]byte(dir))))
+		}
 		if r.Err() != nil {
 			return nil, fmt.Errorf("read file list, entry %d: %w", l.Len(), r.Err())
 		}
@@ -65,8 +82,8 @@ func (d *Decoder) Read(r *wire.Reader, progress func(n int)) (*List, error) {
 			l.IOError |= ioError
 			break
 		}
-		if l.Len() >= MaxEntries {
-			return nil, fmt.Errorf("read file list: more than %d entries", MaxEntries)
+		if l.Len() >= limit {
+			return nil, fmt.Errorf("read file list: more than %d entries", limit)
 		}
 		l.Add(e)
 		if progress != nil && l.Len()%1000 == 0 {
@@ -91,23 +108,27 @@ func (d *Decoder) next(r *wire.Reader, e *Entry, before *List) (more bool, ioErr
 		return false, 0
 	}
 	d.checkFlags(r, flags)
+	first := before.End() // the group of names that this one belongs to
 	later := d.caps.LinkIndex && flags&(proto.FlagHardLinked|proto.FlagLinkFirst) == proto.FlagHardLinked
 	if later {
-		d.readLater(r, e, before)
-	} else {
-		d.readAttributes(r, flags, e)
+		first = r.VarInt()
+		r.Limit(int64(first), int64(before.End())-1, "index of a hard link's first name")
 	}
-	if d.caps.LinkIndex && flags&proto.FlagHardLinked != 0 && !later && r.Err() == nil {
-		e.SetInode(0, uint64(before.Len()))
+	if later && first >= before.Start {
+		d.readLater(r, e, before, first)
+		return r.Err() == nil, 0
+	}
+	d.readAttributes(r, flags, e)
+	if d.caps.LinkIndex && flags&proto.FlagHardLinked != 0 && r.Err() == nil {
+		e.SetInode(0, uint64(first))
 	}
 	return r.Err() == nil, 0
 }
 
-// readLater reads a later name of a file: an index that stands for all
-// attributes of the first one.
-func (d *Decoder) readLater(r *wire.Reader, e *Entry, before *List) {
-	i := r.VarInt()
-	if !r.Limit(int64(i), int64(before.Len())-1, "index of a hard link's first name") {
+// readLater reads a later name of a file whose first one is in the same list,
+// and stands for all attributes.
+func (d *Decoder) readLater(r *wire.Reader, e *Entry, before *List, i int32) {
+	if r.Err() != nil {
 		return
 	}
 	first := before.At(i)
@@ -330,15 +351,30 @@ func (d *Decoder) readOwners(r *wire.Reader, flags proto.EntryFlags) {
 	if d.fields.UID && flags&proto.FlagSameUID == 0 {
 		d.uid = uint32(d.readVarInt30(r))
 		if flags&proto.FlagUserName != 0 && d.caps.IDNames {
-			r.Bytes(int64(r.Byte()), 255, "user name")
+			d.userCount++
+			d.readIDName(r, &d.newUsers, d.uid, d.userCount)
 		}
 	}
 	if d.fields.GID && flags&proto.FlagSameGID == 0 {
 		d.gid = uint32(d.readVarInt30(r))
 		if flags&proto.FlagGroupName != 0 && d.caps.IDNames {
-			r.Bytes(int64(r.Byte()), 255, "group name")
+			d.groupCount++
+			d.readIDName(r, &d.newGroups, d.gid, d.groupCount)
 		}
 	}
+}
+
+// readIDName reads the name of an id that travels with an entry; there have
+// been n of its kind.
+func (d *Decoder) readIDName(r *wire.Reader, names *map[uint32]string, id uint32, n int) {
+	name := r.Bytes(int64(r.Byte()), 255, "id name")
+	if !r.Limit(int64(n), maxIDs, "count of id names") || len(name) == 0 {
+		return
+	}
+	if *names == nil {
+		*names = make(map[uint32]string)
+	}
+	(*names)[id] = string(name)
 }
 
 func (d *Decoder) readDevice(r *wire.Reader, flags proto.EntryFlags, e *Entry) {
@@ -384,7 +420,10 @@ func (d *Decoder) readTarget(r *wire.Reader, e *Entry) {
 
 // readEnd reads what follows the end mark.
 func (d *Decoder) readEnd(r *wire.Reader, l *List) {
-	if d.fields.Names {
+	switch {
+	case d.caps.IncRecurse:
+		l.Users, l.Groups = d.newUsers, d.newGroups
+	case d.fields.Names:
 		if d.fields.UID {
 			l.Users = d.readIDs(r)
 		}

@@ -30,15 +30,24 @@ type state struct {
 	atime     int64  // of the last entry that has one
 }
 
-// Encoder encodes entries one after the other (flist.c:send_file_entry). The
-// caller gathers the ids whose names it wants to send with the end.
+// Encoder encodes entries one after the other (flist.c:send_file_entry), all
+// parts of a list with one encoder. The caller gathers the ids whose names it
+// wants to send with the end of a list that comes whole.
 type Encoder struct {
+	// UserName and GroupName give the names of ids that travel with the
+	// first entry that has them, as they do in parts of a list; "" for none.
+	// They are called once for each id; nil sends no names.
+	UserName, GroupName func(id uint32) string
+
 	caps   proto.Caps
 	fields Fields
 	state
-	path  []byte
-	count int32           // entries so far
-	first map[inode]int32 // index of the first name of a file, from version 30
+	path   []byte
+	start  int32           // index of the list's first entry
+	index  int32           // of the next entry
+	first  map[inode]int32 // index of the first name of a file, from version 30
+	users  map[uint32]struct{}
+	groups map[uint32]struct{}
 }
 
 // inode tells files apart.
@@ -46,14 +55,18 @@ type inode struct{ dev, ino uint64 }
 
 // NewEncoder returns an encoder for one list.
 func NewEncoder(caps proto.Caps, fields Fields) *Encoder {
-	return &Encoder{caps: caps, fields: fields}
+	return &Encoder{caps: caps, fields: fields, users: map[uint32]struct{}{}, groups: map[uint32]struct{}{}}
 }
+
+// Begin begins a list, or a part of one, whose first entry has this index;
+// the first begins by itself at 0. What the encoder remembers stays.
+func (e *Encoder) Begin(start int32) { e.start, e.index = start, start }
 
 // Append appends an entry.
 func (e *Encoder) Append(b []byte, f *Entry) []byte {
 	e.path = appendPath(e.path[:0], f)
-	index := e.count
-	e.count++
+	index := e.index
+	e.index++
 	same := 0
 	for same < len(e.name) && same < len(e.path) && same < 255 && e.name[same] == e.path[same] {
 		same++
@@ -61,6 +74,7 @@ func (e *Encoder) Append(b []byte, f *Entry) []byte {
 	rest := len(e.path) - same
 	flags := e.flags(f, same, rest)
 	linkFlags, first := e.linkFlags(f, index)
+	user, group := e.names(f, &flags)
 	flags = e.settle(flags|linkFlags, f)
 	b = e.appendFlags(b, flags)
 	if flags&proto.FlagSameName != 0 {
@@ -73,18 +87,48 @@ func (e *Encoder) Append(b []byte, f *Entry) []byte {
 	}
 	b = append(b, e.path[same:]...)
 	if first >= 0 {
-		// Everything else is said by the first name.
 		b = wire.AppendVarInt(b, first)
-	} else {
-		b = e.appendAttributes(b, f, flags)
+	}
+	if first < e.start { // else everything is said by the first name
+		b = e.appendAttributes(b, f, flags, user, group)
 	}
 	e.name = append(e.name[:0], e.path...)
 	e.mode, e.mtime, e.uid, e.gid = f.Mode, f.Mtime, f.UID, f.GID
 	return b
 }
 
+// names returns the names that travel with this entry, and flags them
+// (uidlist.c:add_uid).
+func (e *Encoder) names(f *Entry, x *proto.EntryFlags) (user, group string) {
+	if !e.caps.IncRecurse || !e.fields.Names {
+		return "", ""
+	}
+	if *x&proto.FlagSameUID == 0 {
+		if user = e.nameOf(f.UID, e.users, e.UserName); user != "" {
+			*x |= proto.FlagUserName
+		}
+	}
+	if *x&proto.FlagSameGID == 0 {
+		if group = e.nameOf(f.GID, e.groups, e.GroupName); group != "" {
+			*x |= proto.FlagGroupName
+		}
+	}
+	return user, group
+}
+
+// nameOf returns the name of an id that has not been sent yet.
+func (e *Encoder) nameOf(id uint32, sent map[uint32]struct{}, lookup func(uint32) string) string {
+	if _, ok := sent[id]; ok || id == 0 && !e.caps.ID0Names || lookup == nil {
+		return ""
+	}
+	sent[id] = struct{}{}
+	name := lookup(id)
+	return name[:min(len(name), 255)]
+}
+
 // linkFlags marks a hard-linked entry. From version 30 on a later name of a
-// file is an index and nothing more: first is then not -1.
+// file has the first one's index, which is then not -1 but first, and if that
+// is of the same list nothing more.
 func (e *Encoder) linkFlags(f *Entry, index int32) (x proto.EntryFlags, first int32) {
 	dev, ino, linked := f.Inode()
 	if !e.fields.Inodes || !linked || !e.caps.HardLinkBit {
@@ -269,7 +313,7 @@ func (e *Encoder) appendVarInt30(b []byte, v int32) []byte {
 	return wire.AppendInt32(b, v)
 }
 
-func (e *Encoder) appendAttributes(b []byte, f *Entry, x proto.EntryFlags) []byte {
+func (e *Encoder) appendAttributes(b []byte, f *Entry, x proto.EntryFlags, user, group string) []byte {
 	if e.caps.VarInts {
 		b = wire.AppendVarLong(b, f.Size, 3)
 	} else {
@@ -296,9 +340,15 @@ func (e *Encoder) appendAttributes(b []byte, f *Entry, x proto.EntryFlags) []byt
 	}
 	if x&proto.FlagSameUID == 0 {
 		b = e.appendVarInt30(b, int32(f.UID))
+		if x&proto.FlagUserName != 0 && e.caps.IDNames {
+			b = append(append(b, byte(len(user))), user...)
+		}
 	}
 	if x&proto.FlagSameGID == 0 {
 		b = e.appendVarInt30(b, int32(f.GID))
+		if x&proto.FlagGroupName != 0 && e.caps.IDNames {
+			b = append(append(b, byte(len(group))), group...)
+		}
 	}
 	if sendsRdev(e.caps, e.fields, f) {
 		b = e.appendDevice(b, f, x)
@@ -349,8 +399,9 @@ func (e *Encoder) appendSum(b []byte, f *Entry) []byte {
 	return b
 }
 
-// AppendEnd appends what ends a list: the mark, the names of the ids, and the
-// I/O errors where the version has a place for them. A version that has none
+// AppendEnd appends what ends a list or a part of one: the mark, the names of
+// the ids unless they travel with entries, and the I/O errors where the version
+// has a place for them. A version that has none
 // (CompatFlags without SafeList) needs a message of its own, proto.TagIOError
 // (flist.c:send_file_list).
 func (e *Encoder) AppendEnd(b []byte, ioError int32, users, groups []IDName) []byte {
@@ -363,7 +414,7 @@ func (e *Encoder) AppendEnd(b []byte, ioError int32, users, groups []IDName) []b
 	default:
 		b = append(b, 0)
 	}
-	if e.fields.Names {
+	if e.fields.Names && !e.caps.IncRecurse {
 		if e.fields.UID {
 			b = e.appendIDs(b, users)
 		}

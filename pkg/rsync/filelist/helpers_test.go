@@ -33,7 +33,7 @@ func dialects(t testing.TB) []dialect {
 		out = append(out,
 			dialect{fmt.Sprint(v, " bare"), c.WithCompat(0)},
 			dialect{fmt.Sprint(v, " safe"), c.WithCompat(proto.CompatSafeList)},
-			dialect{fmt.Sprint(v, " varint"), c.WithCompat(proto.CompatFor(proto.ClientLetters()))})
+			dialect{fmt.Sprint(v, " varint"), c.WithCompat(proto.CompatFor(proto.ClientLetters()) &^ proto.CompatIncRecurse)})
 	}
 	return out
 }

@@ -55,16 +55,17 @@ func (o *Options) capabilities(p Peer) string {
 		return ""
 	}
 	letters := p.Capabilities
-	if !o.mayIncRecurse(p.Push) {
+	if !o.MayIncRecurse(p.Push) {
 		letters = strings.ReplaceAll(letters, "i", "")
 	}
 	return "e." + letters
 }
 
-// mayIncRecurse says whether the file list may be sent piece by piece. A
-// receiver that deletes before or after needs the whole of it at once.
+// MayIncRecurse says whether this side, which is or is not the sender, can do
+// with a file list that comes in parts. A receiver that deletes before or after
+// needs the whole of it at once.
 // // compat.c:set_allow_inc_recurse
-func (o *Options) mayIncRecurse(sender bool) bool {
+func (o *Options) MayIncRecurse(sender bool) bool {
 	if !o.Recurse || o.IncRecurse == No {
 		return false
 	}

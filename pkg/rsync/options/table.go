@@ -35,7 +35,7 @@ func whatRows() []row {
 		value("archive", "a", "", "keep everything usual: the same as -rlptgoD", archive),
 		flag("recursive", "r", "go down into directories", func(o *Options) *bool { return &o.Recurse }).no().
 			letter(32, anySide).toServer(102, noRecurse),
-		value("inc-recursive", "", "", "allow file lists in parts (for now they come whole)", setIncRecurse(Yes)).
+		value("inc-recursive", "", "", "allow file lists in parts (the default with -r)", setIncRecurse(Yes)).
 			alias("i-r").no("i-r").undo(setIncRecurse(No)),
 		value("dirs", "d", "", "transfer directories without going down into them", setDirs(DirsYes)).from("2.6.4").
 			no().undo(setDirs(DirsNo)).toServer(8, dirsLetter),

@@ -168,18 +168,16 @@ func TestCompatFlags(t *testing.T) {
 		"":                CompatSymlinkTimes,
 		"f":               CompatSymlinkTimes | CompatSafeList,
 		"LsfxCIvu":        CompatSymlinkTimes | CompatSafeList | CompatAvoidXattrOpt | CompatSeedFirst | CompatInplacePartial | CompatVarintFlags | CompatID0Names,
-		"iLsf":            CompatSymlinkTimes | CompatSafeList, // no incremental lists, whoever offers them
-		ClientLetters():   CompatSymlinkTimes | CompatSafeList | CompatAvoidXattrOpt | CompatSeedFirst | CompatInplacePartial | CompatVarintFlags | CompatID0Names,
+		"iLsf":            CompatSymlinkTimes | CompatSafeList | CompatIncRecurse,
+		ClientLetters():   CompatIncRecurse | CompatSymlinkTimes | CompatSafeList | CompatAvoidXattrOpt | CompatSeedFirst | CompatInplacePartial | CompatVarintFlags | CompatID0Names,
 		"letters unknown": CompatSymlinkTimes | CompatID0Names, // only the u
 	} {
 		if got := CompatFor(letters); got != want {
 			t.Errorf("CompatFor(%q) = %#x, want %#x", letters, got, want)
 		}
 	}
-	for _, l := range "is" {
-		if strings.ContainsRune(ClientLetters(), l) {
-			t.Errorf("the letter %c stands for what is not done here", l)
-		}
+	if strings.Contains(ClientLetters(), "s") {
+		t.Error("the letter s stands for what is not done here")
 	}
 }
 

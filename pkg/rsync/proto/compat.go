@@ -21,9 +21,9 @@ const (
 )
 
 // ClientLetters returns the letters that a client shows a server in -e.
-// Letters for what this implementation does not do are left out: no i (lists
-// come whole), no s (no iconv).
-func ClientLetters() string { return "LfxCIvu" }
+// The one for what this implementation does not do is left out: no s (no
+// iconv). Whether i may be shown depends on the options.
+func ClientLetters() string { return "iLfxCIvu" }
 
 // CompatFor returns the flags that a server answers to a client that has
 // shown these letters.
@@ -33,6 +33,7 @@ func CompatFor(letters string) Compat {
 		letter string
 		flag   Compat
 	}{
+		{"i", CompatIncRecurse},
 		{"f", CompatSafeList},
 		{"x", CompatAvoidXattrOpt},
 		{"C", CompatSeedFirst},

@@ -91,6 +91,7 @@ func (c *active) shake() error {
 	c.a, err = session.Setup{
 		Caps: caps.OverShell(), Server: true, Sender: c.Options.Sender, Choice: c.Options.ChecksumChoice,
 		Lists: c.Options.Checksum, Letters: c.Options.ClientInfo, Seed: seed(c.Options),
+		IncRecurse: c.Options.MayIncRecurse(c.Options.Sender),
 	}.WithCompression(c.Options).Run(c.r, c.w)
 	return err
 }

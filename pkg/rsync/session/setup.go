@@ -25,11 +25,11 @@ type Setup struct {
 	Compress       bool
 	CompressChoice string
 	CompressLevel  int
+	// IncRecurse is set if this side can do with a list that comes in parts.
+	IncRecurse bool
 	// Server only: the letters that the client has shown, and the seed.
 	Letters string
 	Seed    int32
-	// Client only: compatibility flags that our letters did not allow.
-	Refused proto.Compat
 }
 
 // Agreed is the outcome.
@@ -101,7 +101,7 @@ func (s Setup) compat(r *wire.Reader, w *wire.Writer, a *Agreed) error {
 	}
 	var f proto.Compat
 	if s.Server {
-		f = proto.CompatFor(s.Letters)
+		f = s.flags()
 		if _, err := w.Write(wire.AppendVarInt(nil, int32(f))); err != nil {
 			return err
 		}
@@ -110,12 +110,23 @@ func (s Setup) compat(r *wire.Reader, w *wire.Writer, a *Agreed) error {
 		if r.Err() != nil {
 			return broken(proto.ExitStreamIO, fmt.Errorf("read compatibility flags: %w", r.Err()))
 		}
-		if f&s.Refused != 0 {
-			return proto.Failf(proto.ExitProtocol, "the server wants compatibility flags 0x%x, which were not offered", f&s.Refused)
+		if f&proto.CompatIncRecurse != 0 && !s.IncRecurse {
+			return proto.Failf(proto.ExitProtocol, "the server wants to send the file list in parts, which was not offered")
 		}
 	}
 	a.Caps = s.Caps.WithCompat(f)
 	return nil
+}
+
+// flags returns a server's compatibility flags. A sender tells a list in parts
+// only to those who hear of errors in it: what is missing from a part must not
+// be deleted.
+func (s Setup) flags() proto.Compat {
+	f := proto.CompatFor(s.Letters)
+	if !s.IncRecurse || s.Sender && !s.Caps.WithCompat(f).SafeList {
+		f &^= proto.CompatIncRecurse
+	}
+	return f
 }
 
 // defaultSum is the strong sum that a version implies.

@@ -43,7 +43,7 @@ func testSetup(t *testing.T, caps proto.Caps, push bool, letters, choice string)
 		}
 		there <- a
 	}()
-	a, err := Setup{Caps: caps, Sender: push, Choice: choice, Refused: proto.CompatIncRecurse}.Run(client.r, client.w)
+	a, err := Setup{Caps: caps, Sender: push, Choice: choice}.Run(client.r, client.w)
 	if err != nil {
 		t.Fatal("client:", err)
 	}
@@ -116,7 +116,7 @@ func TestSetupErrors(t *testing.T) {
 		code  proto.Exit
 	}{
 		{"no flags", Setup{Caps: capsOf(t, 30)}, "", "read compatibility flags: unexpected EOF", proto.ExitStreamIO},
-		{"flags not offered", Setup{Caps: capsOf(t, 30), Refused: proto.CompatIncRecurse}, varints(proto.CompatIncRecurse), "compatibility flags 0x1, which were not offered", proto.ExitProtocol},
+		{"flags not offered", Setup{Caps: capsOf(t, 30)}, varints(proto.CompatIncRecurse), "parts, which was not offered", proto.ExitProtocol},
 		{"no seed", Setup{Caps: capsOf(t, 29)}, "abc", "read checksum seed: unexpected EOF", proto.ExitStreamIO},
 		{"no list", Setup{Caps: capsOf(t, 31)}, varints(proto.CompatVarintFlags), "read the peer's list of checksums: unexpected EOF", proto.ExitStreamIO},
 		{"too long a list", Setup{Caps: capsOf(t, 31)}, varints(proto.CompatVarintFlags) + vstring(strings.Repeat("x", checksum.MaxList+1)), "list of checksums: 257 is not within 0 to 256", proto.ExitStreamIO},

@@ -185,9 +185,6 @@ func (r *receiver) countCreated() {
 // touchDirs sets the times and modes of folders that the work has changed,
 // innermost first.
 func (g *generator) touchDirs() error {
-	if g.opt.DryRun {
-		return nil
-	}
 	order := make([]int32, 0, len(g.touch))
 	for i := range g.touch {
 		order = append(order, i)
@@ -196,16 +193,24 @@ func (g *generator) touchDirs() error {
 	slices.Reverse(order)
 	for _, i := range order {
 		e := g.part.At(i)
-		p := g.path(e)
-		have, exists, err := g.lookupEntry(e, p)
-		if err != nil || !exists || !have.IsDir() {
-			continue // it was reported when it was made
-		}
-		if err := g.root.UpdateMetadata(p, have, g.meta(e, have, true)); err != nil {
-			g.failFile("setting the attributes of %q failed: %v", p, reason(err))
-		}
+		g.touchDir(g.path(e), e)
 	}
+	g.leaveAll()
 	return nil
+}
+
+// touchDir sets a folder's times and mode.
+func (g *generator) touchDir(p string, e *filelist.Entry) {
+	if g.opt.DryRun {
+		return
+	}
+	have, exists, err := g.lookupEntry(e, p)
+	if err != nil || !exists || !have.IsDir() {
+		return // it was reported when it was made
+	}
+	if err := g.root.UpdateMetadata(p, have, g.meta(e, have, true)); err != nil {
+		g.failFile("setting the attributes of %q failed: %v", p, reason(err))
+	}
 }
 
 // link makes a symbolic link unless it is there.

@@ -1,6 +1,9 @@
 package transfer
 
 import (
+	"sync"
+
+	"github.com/empegsync/empegsync/pkg/rsync/filelist"
 	"github.com/empegsync/empegsync/pkg/rsync/proto"
 	"github.com/empegsync/empegsync/pkg/rsync/rootfs"
 )
@@ -9,16 +12,22 @@ import (
 // of them first, so that one sync of the file system makes all of their data
 // durable before the first one gets its name: a power cut leaves the old file
 // or the new one, at a small part of what a sync per file costs.
+//
+// The receiving goroutine adds files; the generating one may flush when it
+// waits for them.
 type committer struct {
 	*receiver
+	mu      sync.Mutex
 	waiting []finished
 	bytes   int64
 }
 
 // finished is a file with all of its data under a temporary name.
 type finished struct {
-	temp *rootfs.Temp
-	path string
+	temp  *rootfs.Temp
+	path  string
+	part  *part
+	entry *filelist.Entry
 }
 
 // Limits of what may wait, which also bound the open files.
@@ -28,20 +37,28 @@ const (
 )
 
 // add sets a file's metadata and commits it, or lets it wait.
-func (c *committer) add(t *rootfs.Temp, path string, m rootfs.Meta, size int64) error {
+func (c *committer) add(it item, e *filelist.Entry, t *rootfs.Temp, path string, m rootfs.Meta, size int64) error {
 	if err := t.SetMetadata(m); err != nil {
 		c.failFile("setting the attributes of %q failed: %v", path, reason(err))
 	}
-	c.waiting = append(c.waiting, finished{t, path})
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.waiting = append(c.waiting, finished{t, path, it.part, e})
 	c.bytes += size
 	if c.opt.Fsync && len(c.waiting) < maxWaitingFiles && c.bytes < maxWaitingBytes {
 		return nil
 	}
-	return c.flush()
+	return c.flushLocked()
 }
 
 // flush commits everything that waits.
 func (c *committer) flush() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.flushLocked()
+}
+
+func (c *committer) flushLocked() error {
 	if len(c.waiting) == 0 {
 		return nil
 	}
@@ -57,10 +74,13 @@ func (c *committer) flush() error {
 		if err := c.replaced(f.path); err != nil {
 			return err
 		}
-		if err := f.temp.Commit(f.path); err != nil {
+		err := f.temp.Commit(f.path)
+		if err != nil {
 			c.failFile("rename to %q failed: %v", f.path, reason(err))
 		}
+		c.settle(f.part, f.entry, err == nil)
 	}
+	clear(c.waiting) // nothing of a finished part is to stay
 	c.waiting = c.waiting[:0]
 	c.bytes = 0
 	return nil
@@ -95,6 +115,8 @@ func (c *committer) sync() error {
 
 // abort removes everything that waits.
 func (c *committer) abort() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	for _, f := range c.waiting {
 		f.temp.Abort()
 	}

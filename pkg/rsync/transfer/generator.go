@@ -33,12 +33,39 @@ type generator struct {
 	skipped        bool               // deletions were skipped, and said so
 	skippedDeletes int                // because of --max-delete
 	redoing        bool
+
+	// With a list that comes in parts:
+	walked int32    // where the last one starts that has been gone through
+	open   *part    // the oldest one that is not done with
+	left   []left   // folders that are done with but for what is below
+	tree   []left   // those that are done with but for what will be deleted
+	doomed []victim // what --delete-delay will delete
+	groups map[uint64]*linkGroup
 }
 
 func (g *generator) run() error {
 	g.sums = checksum.NewBlocks(g.FileSum, g.Seed, g.Caps.SeedFirst)
 	g.flushAt, g.flushed = 64, time.Now()
-	g.part = g.parts.first
+	g.part = g.parts.oldest()
+	work := g.whole
+	if g.Caps.IncRecurse {
+		work = g.piecemeal
+	}
+	if err := work(); err != nil {
+		return err
+	}
+	if err := g.phases(); err != nil {
+		return err
+	}
+	if err := g.lateDeletions(); err != nil {
+		return err
+	}
+	g.tellLimit()
+	return g.touchDirs()
+}
+
+// whole does the first pass over a list that has come whole.
+func (g *generator) whole() error {
 	g.findLeaders()
 	if g.deletes() == options.DeleteBefore {
 		if err := g.deletePass(); err != nil {
@@ -48,26 +75,24 @@ func (g *generator) run() error {
 	if err := g.walk(); err != nil {
 		return err
 	}
-	if err := g.phases(); err != nil {
-		return err
-	}
-	if d := g.deletes(); d == options.DeleteAfter || d == options.DeleteDelay {
-		if err := g.deletePass(); err != nil {
-			return err
-		}
-	}
-	g.tellLimit()
-	return g.touchDirs()
+	return g.writeDone()
 }
 
 // walk brings the entries of a part up to date.
 func (g *generator) walk() error {
-	for i := g.part.Start; i < g.part.End(); i++ {
+	p := g.part
+	for i := p.Start; i < p.End(); i++ {
+		g.part = p // what is done in between can be of another one
 		if err := g.entry(i); err != nil {
 			return err
 		}
 		if err := g.flushNow(); err != nil {
 			return err
+		}
+		if g.Caps.IncRecurse && g.steps%16 == 0 {
+			if err := g.attend(); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -75,34 +100,21 @@ func (g *generator) walk() error {
 
 // phases ends the first pass and serves the second (generator.c:generate_files).
 func (g *generator) phases() error {
-	if err := g.writeDone(); err != nil {
-		return err
-	}
 	g.redoing = true
-	for done := 1; ; {
-		index, again, err := g.events.next(done, g.W.Flush)
-		switch {
-		case err != nil:
+	for done := 1; ; done++ {
+		if err := g.wait(func() bool { return g.events.phases() >= done }); err != nil {
 			return err
-		case again:
-			if err := g.entry(index); err != nil {
-				return err
-			}
-			if err := g.W.Flush(); err != nil {
-				return err
-			}
-		case done > g.common.phases():
+		}
+		if done > g.common.phases() {
 			return g.makeLinks()
-		default:
-			if done == 2 { // all data is there, and items can still be told
-				if err := g.makeLinks(); err != nil {
-					return err
-				}
-			}
-			if err := g.writeDone(); err != nil {
+		}
+		if done == 2 { // all data is there, and items can still be told
+			if err := g.makeLinks(); err != nil {
 				return err
 			}
-			done++
+		}
+		if err := g.writeDone(); err != nil {
+			return err
 		}
 	}
 }
@@ -126,6 +138,9 @@ func (g *generator) entry(index int32) error {
 	if e.Mark&filelist.MarkDropped != 0 {
 		return nil
 	}
+	if g.Caps.IncRecurse && e.IsDir() && index >= g.part.Start {
+		return nil // its turn comes with its own part
+	}
 	p := g.path(e)
 	if g.rules != nil && g.rules.Refused(p, e.IsDir()) {
 		if e.IsDir() {
@@ -143,9 +158,8 @@ func (g *generator) entry(index int32) error {
 	if !g.redoing && g.passedOver(e, have, exists) {
 		return nil
 	}
-	if _, later := g.leaders[index]; later {
-		g.links = append(g.links, index)
-		return nil
+	if waits, err := g.linkLater(index, e); waits || err != nil {
+		return err
 	}
 	switch {
 	case e.IsDir():
@@ -159,6 +173,11 @@ func (g *generator) entry(index int32) error {
 	default:
 		g.report(proto.TagInfo, "skipping non-regular file %q", p)
 	}
+	return g.tolerate(err)
+}
+
+// tolerate reports an error with one file and returns any other.
+func (g *generator) tolerate(err error) error {
 	var local *localError
 	if errors.As(err, &local) {
 		g.failFile("%s", local)
@@ -250,6 +269,9 @@ func (g *generator) file(index int32, e *filelist.Entry, p string, have rootfs.I
 		g.part.absent.add(at)
 	}
 	g.part.asked.add(at)
+	g.part.open.Add(1)
+	g.outstanding.Add(1)
+	g.linksWait(e)
 	g.scratch = g.appendItem(g.scratch[:0], item{index: index, flags: flags})
 	if g.opt.DryRun {
 		_, err := g.W.Write(g.scratch)
@@ -357,7 +379,17 @@ func (g *generator) markDir(e *filelist.Entry) {
 	if dir == "" {
 		dir = "."
 	}
-	if dir == g.lastDir || e.Base == "." {
+	switch {
+	case e.Base == ".":
+		return
+	case g.Caps.IncRecurse:
+		if e.IsDir() {
+			g.markParent(dir)
+		} else if g.part.Parent != nil {
+			g.touch[g.part.Start-1] = struct{}{}
+		}
+		return
+	case dir == g.lastDir:
 		return
 	}
 	g.lastDir = dir

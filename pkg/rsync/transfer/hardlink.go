@@ -1,7 +1,7 @@
 package transfer
 
 import (
-	"errors"
+	"strings"
 
 	"github.com/empegsync/empegsync/pkg/rsync/filelist"
 	"github.com/empegsync/empegsync/pkg/rsync/proto"
@@ -31,27 +31,100 @@ func (g *generator) findLeaders() {
 	}
 }
 
+// linkGroup is a file with several names in a list that comes in parts.
+type linkGroup struct {
+	path    string // of the first name, whose part may be done with
+	there   bool   // it is in its place
+	waiting []waitingLink
+}
+
+// waitingLink is a name that waits for the first one's data.
+type waitingLink struct {
+	part  *part
+	index int32
+}
+
+// linkLater reports whether an entry is another name of a file, which has been
+// linked or will be.
+func (g *generator) linkLater(index int32, e *filelist.Entry) (bool, error) {
+	if !g.Caps.IncRecurse {
+		_, later := g.leaders[index]
+		if later {
+			g.links = append(g.links, index)
+		}
+		return later, nil
+	}
+	_, group, linked := e.Inode()
+	if !linked || !g.opt.HardLinks || e.IsDir() || g.redoing {
+		return false, nil
+	}
+	known, ok := g.groups[group]
+	switch {
+	case !ok:
+		if g.groups == nil {
+			g.groups = make(map[uint64]*linkGroup)
+		}
+		g.groups[group] = &linkGroup{path: strings.Clone(g.path(e)), there: true}
+		return false, nil
+	case known.there:
+		return true, g.tolerate(g.hardLink(index, e, known.path))
+	}
+	known.waiting = append(known.waiting, waitingLink{g.part, index})
+	g.part.open.Add(1)
+	return true, nil
+}
+
+// linksWait has the other names of a file wait for its data, which has been
+// asked for.
+func (g *generator) linksWait(e *filelist.Entry) {
+	if _, group, linked := e.Inode(); linked && g.groups[group] != nil && !g.opt.DryRun {
+		g.groups[group].there = false
+	}
+}
+
+// settleLinks makes the names that have waited for a file's data. If the data
+// has not come, the next one is asked for (hlink.c:finish_hard_link,
+// generator.c:handle_skipped_hlink).
+func (g *generator) settleLinks(o outcome) error {
+	_, number, _ := o.entry.Inode()
+	group := g.groups[number]
+	if group == nil || group.there {
+		return nil
+	}
+	was := g.part
+	defer func() { g.part = was }()
+	waiting := group.waiting
+	group.waiting = nil
+	if o.ok {
+		group.there = true
+	} else {
+		delete(g.groups, number)
+	}
+	for _, l := range waiting {
+		g.part = l.part
+		if err := g.entry(l.index); err != nil {
+			return err
+		}
+		l.part.open.Add(-1)
+	}
+	return nil
+}
+
 // makeLinks links the later names, when all data has come (hlink.c:
 // finish_hard_link).
 func (g *generator) makeLinks() error {
 	links := g.links
 	g.links = nil
 	for _, i := range links {
-		err := g.hardLink(i, g.part.At(i), g.part.At(g.leaders[i]))
-		var local *localError
-		if errors.As(err, &local) {
-			g.failFile("%s", local)
-			continue
-		}
-		if err != nil {
+		if err := g.tolerate(g.hardLink(i, g.part.At(i), g.path(g.part.At(g.leaders[i])))); err != nil {
 			return err
 		}
 	}
 	return g.W.Flush()
 }
 
-func (g *generator) hardLink(index int32, e, leader *filelist.Entry) error {
-	p, to := g.path(e), g.path(leader)
+func (g *generator) hardLink(index int32, e *filelist.Entry, to string) error {
+	p := g.path(e)
 	have, exists, err := g.lookup(p)
 	if err != nil {
 		return local("stat", p, err)

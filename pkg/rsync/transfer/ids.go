@@ -45,7 +45,16 @@ func (n *names) add(id uint32) {
 		return
 	}
 	n.seen[id] = struct{}{}
-	if name, err := n.lookup(strconv.FormatUint(uint64(id), 10)); err == nil {
+	if name := n.name(id); name != "" {
 		n.list = append(n.list, filelist.IDName{ID: id, Name: name})
 	}
+}
+
+// name returns the name of an id, "" if it has none.
+func (n *names) name(id uint32) string {
+	name, err := n.lookup(strconv.FormatUint(uint64(id), 10))
+	if err != nil {
+		return ""
+	}
+	return name
 }

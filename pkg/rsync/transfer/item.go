@@ -53,6 +53,11 @@ func (c *common) readItem() (item, *filelist.Entry, error) {
 		case it.index == proto.IndexDelStats && c.Caps.DeleteStats:
 			c.readDeleteStats()
 			continue
+		case it.index < 0 && c.onPart != nil:
+			if err := c.onPart(it.index); err != nil {
+				return item{}, nil, err
+			}
+			continue
 		}
 		var e *filelist.Entry
 		it.part, e = c.parts.find(it.index)

@@ -26,6 +26,7 @@ type pair struct {
 	t        *testing.T
 	src, dst string
 	version  int
+	whole    bool            // the list comes in one part
 	opt      options.Options // of both sides
 	rules    Rules
 	dest     Dest // without its root
@@ -118,7 +119,11 @@ func (p *pair) link(c net.Conn, server bool) Link {
 		p.t.Fatal(err)
 	}
 	if caps.CompatFlags {
-		caps = caps.WithCompat(proto.CompatFor(proto.ClientLetters()))
+		f := proto.CompatFor(proto.ClientLetters())
+		if p.whole || !p.opt.MayIncRecurse(false) {
+			f &^= proto.CompatIncRecurse
+		}
+		caps = caps.WithCompat(f)
 	}
 	w := wire.NewWriter(c, 64*1024)
 	if server && caps.MuxFromServer || !server && caps.MuxFromClient {

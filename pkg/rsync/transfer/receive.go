@@ -9,6 +9,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -61,6 +62,12 @@ type receiver struct {
 	at      string   // root's path below dest.Root
 	backups *backups // nil without --backup
 	closers []func()
+	decoder *filelist.Decoder
+	folders filelist.Folders // receiving goroutine
+
+	idle        atomic.Bool  // the generator waits
+	outstanding atomic.Int32 // files that were asked for and have not come
+	commit      committer    // both
 
 	change    sync.Once
 	changeErr error
@@ -75,12 +82,13 @@ func Receive(ctx context.Context, l Link, opt *options.Options, dest Dest, umask
 	c := newCommon(l, opt, rules, obs)
 	r := &receiver{common: c, dest: dest, umask: umask}
 	r.events.signal = make(chan struct{}, 1)
+	r.commit.receiver = r
 	c.wake = r.events.poke
 	return c.whole(ctx, r.run)
 }
 
 func (r *receiver) run(ctx context.Context) error {
-	list, err := r.readList()
+	list, err := r.firstList()
 	if err != nil {
 		return err
 	}
@@ -224,38 +232,6 @@ func (r *receiver) resolveFile(p string) error {
 	return nil
 }
 
-func (r *receiver) readList() (*filelist.List, error) {
-	start := r.R.Total()
-	decoder := filelist.NewDecoder(r.Caps, r.fields())
-	if r.opt.MungeLinks {
-		decoder.LinkPrefix = MungePrefix
-	}
-	list, err := decoder.Read(r.R, func(n int) { r.obs.Listed(n, false) })
-	if err != nil {
-		return nil, proto.Fail(proto.ExitStreamIO, err)
-	}
-	r.stats.ListSize = r.R.Total() - start
-	r.setIOError(list.IOError)
-	list.Sort(r.Caps.DirsSortLast)
-	if r.opt.PruneEmptyDirs {
-		r.prune(list)
-	}
-	r.parts.add(list)
-	r.parts.seal()
-	warn := func(text string) { r.report(proto.TagError, "%s", text) }
-	if r.owners, err = newOwners(list, r.opt, r.Nameless, r.Caps.ID0Names, warn); err != nil {
-		return nil, err
-	}
-	for _, e := range list.All() {
-		r.adopt(e)
-		if e.Mark&filelist.MarkDropped == 0 {
-			r.count(e)
-		}
-	}
-	r.obs.Listed(list.Len(), true)
-	return list, nil
-}
-
 // beforeChange calls the hook once; its error stays.
 func (r *receiver) beforeChange() error {
 	r.change.Do(func() {
@@ -311,70 +287,4 @@ func (r *receiver) finish() error {
 		return proto.Failf(proto.ExitProtocol, "file index %d at the end of the session", it.index)
 	}
 	return r.writeDone()
-}
-
-// events carries what the receiving goroutine tells the generating one. It
-// never blocks the receiving one: whoever waits for the other's reading would
-// wait for ever.
-type events struct {
-	mu     sync.Mutex
-	redo   []int32
-	done   int
-	over   bool
-	err    error
-	signal chan struct{}
-}
-
-func (v *events) update(f func()) {
-	v.mu.Lock()
-	f()
-	v.mu.Unlock()
-	select {
-	case v.signal <- struct{}{}:
-	default:
-	}
-}
-
-func (v *events) again(index int32) { v.update(func() { v.redo = append(v.redo, index) }) }
-func (v *events) phaseDone()        { v.update(func() { v.done++ }) }
-func (v *events) isOver() bool {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	return v.over
-}
-
-func (v *events) finish(err error) { v.update(func() { v.over, v.err = true, err }) }
-
-// poke wakes the generating goroutine, which owns the writer, to send a
-// message on its way.
-func (v *events) poke() { v.update(func() {}) }
-
-// next waits until there is an index to do again or phases phases are done;
-// ok is false for the latter. While it waits it calls flush.
-func (v *events) next(phases int, flush func() error) (index int32, ok bool, err error) {
-	for {
-		v.mu.Lock()
-		switch {
-		case len(v.redo) > 0:
-			index = v.redo[0]
-			v.redo = v.redo[1:]
-			v.mu.Unlock()
-			return index, true, nil
-		case v.done >= phases:
-			v.mu.Unlock()
-			return 0, false, nil
-		case v.over:
-			err := v.err
-			v.mu.Unlock()
-			if err == nil {
-				err = proto.Failf(proto.ExitStreamIO, "the sending side ended early")
-			}
-			return 0, false, err
-		}
-		v.mu.Unlock()
-		if err := flush(); err != nil {
-			return 0, false, err
-		}
-		<-v.signal
-	}
 }

@@ -21,15 +21,27 @@ type fileReceiver struct {
 	*receiver
 	whole  hash.Hash
 	tokens *tokenReader
-	commit committer
 	block  []byte
 	sum    []byte
 	phase  int
+	fate   fate // of the file that was received last
 }
+
+// fate is what becomes of a file whose data have come.
+type fate uint8
+
+const (
+	fateFailed fate = iota
+	fateCommit      // it is with the committer, which will say how it ends
+	fateAgain       // it will be asked for again
+)
 
 func (r *receiver) receiveFiles(ctx context.Context) (err error) {
 	f := &fileReceiver{receiver: r, whole: r.FileSum.NewFile(r.Seed)}
-	f.commit = committer{receiver: r}
+	f.onPart, f.onNoSend = nil, nil
+	if f.Caps.IncRecurse {
+		f.onPart, f.onNoSend = f.readPart, f.notSent
+	}
 	defer f.commit.abort()
 	if f.tokens, err = f.newTokenReader(); err != nil {
 		return err
@@ -44,7 +56,7 @@ func (r *receiver) receiveFiles(ctx context.Context) (err error) {
 			return err
 		}
 		if e == nil {
-			over, err := f.nextPhase()
+			over, err := f.done()
 			if err != nil || over {
 				return err
 			}
@@ -54,6 +66,20 @@ func (r *receiver) receiveFiles(ctx context.Context) (err error) {
 			return err
 		}
 	}
+}
+
+// done ends a part or a phase; true after the last one.
+func (f *fileReceiver) done() (over bool, err error) {
+	if first := f.parts.oldest(); f.Caps.IncRecurse && first != nil {
+		if !first.closed.Load() {
+			return false, proto.Failf(proto.ExitProtocol, "the sending side is done with a part of the file list that is still in use")
+		}
+		more, err := f.parts.drop()
+		if err != nil || more {
+			return false, err
+		}
+	}
+	return f.nextPhase()
 }
 
 // nextPhase ends a phase; true after the last one. What a phase has received
@@ -84,6 +110,8 @@ func (f *fileReceiver) item(it item, e *filelist.Entry) error {
 	f.obs.Item(e, it.flags)
 	if f.opt.DryRun {
 		f.stats.Transferred++
+		f.arrived()
+		f.settle(it.part, e, true)
 		return nil
 	}
 	lim := f.limits
@@ -94,10 +122,44 @@ func (f *fileReceiver) item(it item, e *filelist.Entry) error {
 	if err != nil {
 		return proto.Fail(proto.ExitProtocol, err)
 	}
+	f.fate = fateFailed
 	if err := f.file(it, e, head); err != nil {
 		return fmt.Errorf("receive %q: %w", e.Path(), err)
 	}
+	if f.fate == fateFailed {
+		f.settle(it.part, e, false)
+	}
+	if f.arrived() {
+		return f.commit.flush()
+	}
 	return nil
+}
+
+// arrived counts a file that was asked for as come. True says that the
+// generator waits and that no other file will come before it goes on.
+func (r *receiver) arrived() bool { return r.outstanding.Add(-1) == 0 && r.idle.Load() }
+
+// settle tells the generator how a file that was asked for has ended.
+func (r *receiver) settle(p *part, e *filelist.Entry, ok bool) {
+	if !r.Caps.IncRecurse {
+		return
+	}
+	if _, _, linked := e.Inode(); linked && r.opt.HardLinks {
+		r.events.ended(outcome{e, ok})
+	}
+	if p.open.Add(-1) == 0 || r.idle.Load() {
+		r.events.poke()
+	}
+}
+
+// notSent hears of a file that the sender could not open.
+func (f *fileReceiver) notSent(index int32) {
+	p, e := f.parts.find(index)
+	if e == nil || index < p.Start || !p.asked.take(index-p.Start) {
+		return
+	}
+	f.arrived()
+	f.settle(p, e, false)
 }
 
 // file receives one file. Errors of the stream and of a full disk are
@@ -136,7 +198,8 @@ func (f *fileReceiver) file(it item, e *filelist.Entry, head delta.Head) error {
 	if !exists {
 		f.countCreated()
 	}
-	return f.commit.add(temp, p, f.meta(e, have, exists && have.IsRegular()), e.Size)
+	f.fate = fateCommit
+	return f.commit.add(it, e, temp, p, f.meta(e, have, exists && have.IsRegular()), e.Size)
 }
 
 // before looks at what the file will replace, unless the generator has just
@@ -150,11 +213,13 @@ func (f *fileReceiver) before(it item, p string) (rootfs.Info, bool, error) {
 
 // unverified has a file whose sum does not agree sent again, once.
 func (f *fileReceiver) unverified(it item, e *filelist.Entry) error {
-	if f.phase > 0 {
+	if it.part.again.take(it.at()) {
 		f.failFile("%s failed verification -- update discarded.", e.Path())
 		return nil
 	}
 	f.report(proto.TagWarning, "WARNING: %s failed verification -- update discarded (will try again).", e.Path())
+	it.part.again.add(it.at())
+	f.fate = fateAgain
 	f.events.again(it.index)
 	return nil
 }

@@ -25,9 +25,27 @@ func (g *generator) deletePass() error {
 	return nil
 }
 
+// lateDeletions deletes when everything else is done.
+func (g *generator) lateDeletions() error {
+	late := g.deletes() == options.DeleteAfter || g.deletes() == options.DeleteDelay
+	switch {
+	case !late:
+		return nil
+	case !g.Caps.IncRecurse:
+		return g.deletePass()
+	}
+	for _, d := range g.doomed {
+		if _, err := g.remove(d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // deleteDuring deletes in one folder when its turn has come.
 func (g *generator) deleteDuring(index int32, e *filelist.Entry, p string) error {
-	if g.deletes() != options.DeleteDuring && !g.dest.SweepTemps {
+	delayed := g.Caps.IncRecurse && g.deletes() == options.DeleteDelay
+	if g.deletes() != options.DeleteDuring && !delayed && !g.dest.SweepTemps {
 		return nil
 	}
 	return g.deleteIn(index, e, p)
@@ -44,6 +62,10 @@ func (g *generator) deleteIn(index int32, e *filelist.Entry, p string) error {
 		return err
 	}
 	g.touch[index] = struct{}{}
+	if g.Caps.IncRecurse && g.deletes() == options.DeleteDelay {
+		g.doomed = append(g.doomed, doomed...)
+		return nil
+	}
 	for _, d := range doomed {
 		if _, err := g.remove(d); err != nil {
 			return err

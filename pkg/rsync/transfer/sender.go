@@ -21,6 +21,8 @@ import (
 type sender struct {
 	*common
 	sources []Source
+	walker  *walker
+	current *part // that the last request was for
 	sums    *checksum.Blocks
 	whole   hash.Hash
 	phase   int
@@ -49,9 +51,11 @@ func (s *sender) run(ctx context.Context) error {
 	if s.tokens, err = s.newTokenWriter(); err != nil {
 		return err
 	}
-	if err = s.sendList(ctx, s.sources); err != nil {
+	s.walker = s.newWalker(ctx, s.sources)
+	if err = s.walker.run(); err != nil {
 		return err
 	}
+	s.current = s.parts.oldest()
 	if s.parts.entries() == 0 && s.Server {
 		// main.c:do_server_sender: a server has nothing more to say then.
 		return s.W.Flush()
@@ -86,23 +90,45 @@ func (s *sender) answer(ctx context.Context) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
+		if err := s.lookAhead(); err != nil {
+			return err
+		}
 		it, e, err := s.readItem()
 		if err != nil {
 			return err
 		}
 		if e == nil {
-			if s.phase++; s.phase > s.phases() {
-				return nil
-			}
-			if err := s.writeDone(); err != nil {
+			over, err := s.done()
+			if over || err != nil {
 				return err
 			}
 			continue
 		}
+		s.current = it.part
 		if err := s.request(it, e); err != nil {
 			return fmt.Errorf("send %q: %w", e.Path(), err)
 		}
 	}
+}
+
+// done answers the end of a part or of a phase; true after the last one.
+func (s *sender) done() (over bool, err error) {
+	if s.Caps.IncRecurse && s.parts.oldest() != nil {
+		if s.current == s.parts.oldest() {
+			s.current = s.current.next
+		}
+		more, err := s.parts.drop()
+		if err != nil {
+			return false, err
+		}
+		if more {
+			return false, s.writeDone()
+		}
+	}
+	if s.phase++; s.phase > s.phases() {
+		return true, nil
+	}
+	return false, s.writeDone()
 }
 
 // request answers one request.

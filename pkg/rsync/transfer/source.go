@@ -42,48 +42,76 @@ func SplitSource(arg string) (dir, name string) {
 	return path.Dir(clean), path.Base(clean)
 }
 
-// walker makes the file list and sends it as it grows.
+// walker makes the file list and sends it as it grows: whole, or what is in one
+// folder at a time.
 type walker struct {
 	*common
 	ctx     context.Context
 	sources []Source
 	from    uint16
-	list    *filelist.List
+	list    *filelist.List // the one that is being made
 	enc     *filelist.Encoder
 	buf     []byte
 	users   *names
 	groups  *names
+
+	folders [][]folder // whose parts are still to come, a slice for each level
+	numbers int32      // folders that have been announced
 }
 
-// sendList walks the sources and sends the list (flist.c:send_file_list).
-func (c *common) sendList(ctx context.Context, sources []Source) error {
+func (c *common) newWalker(ctx context.Context, sources []Source) *walker {
 	w := &walker{
 		common: c, ctx: ctx, sources: sources, list: &filelist.List{},
 		enc: filelist.NewEncoder(c.Caps, c.fields()), users: userNames(), groups: groupNames(),
 	}
-	start := c.W.Total()
-	for i, s := range sources {
+	if !c.Nameless {
+		w.enc.UserName, w.enc.GroupName = w.users.name, w.groups.name
+	}
+	return w
+}
+
+// run walks the sources and sends the list, or its first part
+// (flist.c:send_file_list).
+func (w *walker) run() error {
+	if w.Caps.IncRecurse {
+		w.begin(nil)
+	}
+	start := w.W.Total()
+	for i, s := range w.sources {
 		w.from = uint16(i)
 		if err := w.source(s); err != nil {
 			return err
 		}
 	}
-	ioError := c.ioError.Load()
-	if c.opt.IgnoreErrors {
+	if err := w.end(w.ioError.Load()); err != nil {
+		return err
+	}
+	w.stats.ListSize = w.W.Total() - start
+	if w.Caps.IncRecurse {
+		return w.firstPart()
+	}
+	w.list.Sort(w.Caps.DirsSortLast)
+	w.parts.add(w.list)
+	w.list = nil
+	return w.seal()
+}
+
+// end ends the list that is being made.
+func (w *walker) end(ioError int32) error {
+	if w.opt.IgnoreErrors {
 		ioError = 0
 	}
 	w.buf = w.enc.AppendEnd(w.buf, ioError, w.users.list, w.groups.list)
-	if err := w.send(); err != nil {
-		return err
-	}
-	if err := c.W.Flush(); err != nil {
+	return w.send()
+}
+
+// seal tells that the whole list has been sent.
+func (w *walker) seal() error {
+	w.parts.seal()
+	w.obs.Listed(w.parts.entries(), true)
+	if err := w.W.Flush(); err != nil {
 		return fmt.Errorf("send file list: %w", err)
 	}
-	c.stats.ListSize = c.W.Total() - start
-	c.obs.Listed(w.list.Len(), true)
-	w.list.Sort(c.Caps.DirsSortLast)
-	c.parts.add(w.list)
-	c.parts.seal()
 	return nil
 }
 
@@ -125,7 +153,7 @@ func (w *walker) source(s Source) error {
 	if err := w.add(s.Root, s.Name, info, mark); err != nil {
 		return err
 	}
-	if !info.IsDir() || !intoDir {
+	if !info.IsDir() || !intoDir || w.Caps.IncRecurse && s.Name != "." {
 		return nil
 	}
 	return w.dir(s.Root, s.Name)
@@ -183,7 +211,7 @@ func (w *walker) child(root *rootfs.Root, dir string, in rootfs.NamedInfo) error
 	if in.IsDir() && !w.opt.Recurse {
 		mark = filelist.MarkNoContent
 	}
-	if err := w.add(root, p, in.Info, mark); err != nil || !in.IsDir() || !w.opt.Recurse {
+	if err := w.add(root, p, in.Info, mark); err != nil || !in.IsDir() || !w.opt.Recurse || w.Caps.IncRecurse {
 		return err
 	}
 	return w.dir(root, p)
@@ -217,7 +245,7 @@ func (w *walker) add(root *rootfs.Root, p string, in rootfs.Info, mark filelist.
 	}
 	w.list.Add(e)
 	w.count(&e)
-	names := !w.opt.NumericIDs && !w.Nameless
+	names := !w.opt.NumericIDs && !w.Nameless && !w.Caps.IncRecurse
 	if w.opt.Owner && names {
 		w.users.add(e.UID)
 	}
@@ -228,7 +256,7 @@ func (w *walker) add(root *rootfs.Root, p string, in rootfs.Info, mark filelist.
 	if len(w.buf) < 4096 {
 		return nil
 	}
-	if n := w.list.Len(); n%1000 < 100 {
+	if n := w.list.Len(); n%1000 < 100 && !w.Caps.IncRecurse {
 		w.obs.Listed(n, false)
 	}
 	return w.send()

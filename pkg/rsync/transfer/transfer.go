@@ -10,6 +10,7 @@ package transfer
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"strings"
 	"sync/atomic"
@@ -114,7 +115,9 @@ type common struct {
 	xferErr atomic.Bool  // an error that makes the run partial
 	stats   Stats
 
-	wake        func() // has the owner of W send messages soon; may be nil
+	onPart      func(index int32) error // reads a part of the list that is announced; nil: none may come
+	onNoSend    func(index int32)       // hears of what the sender could not open; may be nil
+	wake        func()                  // has the owner of W send messages soon; may be nil
 	sending     bool
 	peerDeleted [5]int // deletions that the peer has told of
 }
@@ -201,7 +204,12 @@ func (c *common) setIOError(flag int32) {
 // onMessage handles the frames from the peer that are not data.
 func (c *common) onMessage(tag proto.Tag, payload []byte) error {
 	switch tag {
-	case proto.TagNoop, proto.TagIOTimeout, proto.TagStats, proto.TagSuccess, proto.TagNoSend, proto.TagRedo:
+	case proto.TagNoop, proto.TagIOTimeout, proto.TagStats, proto.TagSuccess, proto.TagRedo:
+		return nil
+	case proto.TagNoSend:
+		if c.onNoSend != nil && len(payload) == 4 {
+			c.onNoSend(int32(binary.LittleEndian.Uint32(payload)))
+		}
 		return nil
 	case proto.TagIOError:
 		if len(payload) == 4 {

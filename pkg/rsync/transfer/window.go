@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 
 	"github.com/empegsync/empegsync/pkg/rsync/filelist"
+	"github.com/empegsync/empegsync/pkg/rsync/proto"
 )
 
 // part is a list in flight: the whole file list, or what is in one folder,
@@ -12,9 +13,14 @@ import (
 // once it is part of a [window].
 type part struct {
 	*filelist.List
-	before int // entries of the parts before
-	asked  bitset
-	absent bitset
+	before int    // entries of the parts before
+	asked  bitset // files whose data was asked for and has not come
+	absent bitset // of those, the ones that were not there when they were asked for
+	again  bitset // files that have failed once
+	// open counts what the part waits for: data that was asked for, and names
+	// of files that are not there yet.
+	open   atomic.Int32
+	closed atomic.Bool // the generator is done with it
 
 	next *part // guarded by the window
 }
@@ -23,20 +29,21 @@ type part struct {
 type window struct {
 	mu       sync.Mutex
 	first    *part
-	last     *part
-	total    int  // entries of all parts so far
-	complete bool // no more parts come
+	last     *part // also when it has been dropped
+	total    int   // entries of all parts so far
+	complete bool  // no more parts come
 }
 
 // add appends a list.
 func (w *window) add(l *filelist.List) *part {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	p := &part{List: l, before: w.total, asked: newBitset(l.Len()), absent: newBitset(l.Len())}
-	if w.last == nil {
-		w.first = p
-	} else {
+	p := &part{List: l, before: w.total, asked: newBitset(l.Len()), absent: newBitset(l.Len()), again: newBitset(l.Len())}
+	if w.last != nil {
 		w.last.next = p
+	}
+	if w.first == nil {
+		w.first = p
 	}
 	w.last = p
 	w.total += l.Len()
@@ -48,6 +55,59 @@ func (w *window) seal() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.complete = true
+}
+
+// isComplete reports whether no more parts come.
+func (w *window) isComplete() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.complete
+}
+
+// oldest returns the oldest part in flight, nil if there is none.
+func (w *window) oldest() *part {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.first
+}
+
+// inFlight returns how many entries the parts in flight have, and one more for
+// each part.
+func (w *window) inFlight() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n := 0
+	for p := w.first; p != nil; p = p.next {
+		n += p.Len() + 1
+	}
+	return n
+}
+
+// after returns the part behind one, nil if it has not come; none says that
+// none will.
+func (w *window) after(p *part) (next *part, none bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return p.next, p.next == nil && w.complete
+}
+
+// end returns the index behind the last part.
+func (w *window) end() int32 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.last.End()
+}
+
+// drop forgets the oldest part, with which both sides are done, and reports
+// whether there are more.
+func (w *window) drop() (more bool, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.first = w.first.next
+	if w.first == nil && !w.complete {
+		return false, proto.Failf(proto.ExitProtocol, "the other side is done with the last part of a file list that is not complete")
+	}
+	return w.first != nil, nil
 }
 
 // entries returns how many entries there have been so far.

@@ -1,0 +1,63 @@
+package filelist
+
+import (
+	"fmt"
+	"math"
+	"strings"
+
+	"github.com/empegsync/empegsync/pkg/rsync/proto"
+)
+
+// Folders are those that parts of a list have announced and whose own parts are
+// still to come. They are numbered in the order of the list (flist.c:
+// recv_file_list, dir_flist). The zero value has none.
+type Folders struct {
+	waiting   map[int32]*Entry
+	announced int32
+}
+
+// Announce takes in the folders of a sorted part. Those that are duplicates
+// have a number but will get no part of their own, nor has the root one, whose
+// files are in the first part.
+func (f *Folders) Announce(l *List) error {
+	if f.waiting == nil {
+		f.waiting = make(map[int32]*Entry)
+	}
+	for _, e := range l.All() {
+		if !e.IsDir() {
+			continue
+		}
+		number := f.announced
+		f.announced++
+		if e.Mark&MarkDropped != 0 || isRoot(e) {
+			continue
+		}
+		f.waiting[number] = e.Clone()
+	}
+	if len(f.waiting) > MaxEntries || f.announced > math.MaxInt32/2 {
+		return fmt.Errorf("more than %d folders wait for their parts of the file list", MaxEntries)
+	}
+	return nil
+}
+
+// Take returns the folder that an index announces a part for, as the index
+// stands on the wire (rsync.h: NDX_FLIST_OFFSET), and forgets it: each gets one.
+func (f *Folders) Take(index int32) (*Entry, error) {
+	number := int64(proto.IndexListBase) - int64(index)
+	if number < 0 || number >= int64(f.announced) {
+		return nil, fmt.Errorf("index %d announces a part of the file list for folder %d, of which there are %d", index, number, f.announced)
+	}
+	e, ok := f.waiting[int32(number)]
+	if !ok {
+		return nil, fmt.Errorf("a part of the file list comes for folder %d, which has had its own or is a duplicate", number)
+	}
+	delete(f.waiting, int32(number))
+	return e, nil
+}
+
+// Clone returns a copy that keeps none of its list's memory.
+func (e *Entry) Clone() *Entry {
+	c := *e
+	c.Dir, c.Base = strings.Clone(e.Dir), strings.Clone(e.Base)
+	return &c
+}
