@@ -224,3 +224,21 @@ func TestServeStops(t *testing.T) {
 		})
 	}
 }
+
+// Whoever starts it with nohup wants it to outlive the terminal.
+func TestServeNohup(t *testing.T) {
+	t.Parallel()
+	master, _ := players(t, 12)
+	plain := empegsync("serve", "--address", "127.0.0.1:0", "--root", master)
+	nohup := exec.Command("sh", append([]string{"-c", `trap "" HUP; exec "$0" "$@"`}, plain.Args...)...)
+	for want, s := range map[bool]*server{false: serveBy(t, plain), true: serveBy(t, nohup)} {
+		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.Process.Pid))
+		must(t, err)
+		_, after, _ := strings.Cut(string(status), "SigIgn:")
+		mask, err := strconv.ParseUint(strings.Fields(after)[0], 16, 64)
+		must(t, err)
+		if got := mask&(1<<(syscall.SIGHUP-1)) != 0; got != want {
+			t.Errorf("a hangup is ignored: %v, want %v", got, want)
+		}
+	}
+}
