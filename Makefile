@@ -12,7 +12,7 @@ ARM         := CGO_ENABLED=0 GOOS=linux GOARCH=arm GOARM=5
 
 export GO STATICCHECK FUZZTIME VERSION
 
-.PHONY: all arm demo test unit deps lint vuln test-race test-386 test-arm fuzz-short reproducible fuzz bench clean help
+.PHONY: all arm demo test unit deps lint vuln test-race test-386 test-arm fuzz-short reproducible fuzz bench image vmtest clean help
 
 all: ## build bin/empegsync for this machine
 	CGO_ENABLED=0 $(BUILD) -o bin/empegsync ./cmd/empegsync
@@ -62,6 +62,14 @@ fuzz: ## run every fuzz target for FUZZTIME (default 10s)
 
 bench: ## compare speed and memory with rsync and gokrazy/rsync: BENCH='-quick' for a short try, '-help' for more
 	$(GO) run ./tools/bench $(BENCH)
+
+image: arm ## run an emulated ARM board on this terminal: port 873 is 8730 here; IMAGE='-fresh' makes it anew, '-help' for more
+	scripts/board-packages.sh dist/board/packages
+	$(ARM) $(GO) build -trimpath -ldflags '-s -w' -o dist/board/boardinit ./tools/mkboard/boardinit
+	$(GO) run ./tools/mkboard -empegsync dist/empegsync-linux-armv5 $(IMAGE) dist/board
+
+vmtest: arm ## boot emulated ARM boards and show from power-on what players go through; VMTEST='-run TestVM/TwoBoards' for one part
+	scripts/vmtest.sh dist/empegsync-linux-armv5 $(VMTEST)
 
 clean: ## remove what the other targets made
 	rm -rf bin dist

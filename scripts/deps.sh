@@ -16,6 +16,8 @@ gcc|gcc|required|the race detector links with it
 /usr/include/stdlib.h|libc6-dev|required|the race detector links with it
 busybox|busybox|required|a small shell to try scripts for players with
 git|git|required|tells the version
+qemu-system-arm|qemu-system-arm|optional|make vmtest and make image run boards in it
+mke2fs|e2fsprogs|optional|makes the disks of such boards
 /usr/share/sounds/freedesktop/stereo|sound-theme-freedesktop|required|real sound files as tunes
 '
 
@@ -42,8 +44,9 @@ install_missing() {
 	mapfile -t packages < <(missing | cut -d'|' -f2 | sort -u)
 	echo "installing: ${packages[*]}"
 	export DEBIAN_FRONTEND=noninteractive
-	apt-get -q update
-	apt-get -q install -y --no-install-recommends "${packages[@]}"
+	# apt's own user may not be able to write to the folder for temporary files.
+	apt-get -q -o APT::Sandbox::User=root update
+	apt-get -q -o APT::Sandbox::User=root install -y --no-install-recommends "${packages[@]}"
 }
 
 if ! command -v "${GO:-go}" >/dev/null; then

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs all tests: scripts/test.sh [go test's options]. Passed tests are silent.
 # With CI=true a test that skips is a failure, but for the ones that
-# scripts/test-arm.sh runs.
+# scripts/test-arm.sh and scripts/vmtest.sh run.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 go=${GO:-go}
@@ -13,6 +13,6 @@ env -u GOARCH -u GOOS "$go" build -o "$dir/testreport" ./tools/testreport
 
 strict=()
 if [ "${CI:-}" = true ]; then
-	strict=(-no-skip -may-skip '^TestARM')
+	strict=(-no-skip -may-skip '^Test(ARM|VM)')
 fi
 "$go" test -json -timeout 20m -parallel 8 "$@" ./... | "$dir/testreport" "${strict[@]}"

@@ -1,0 +1,3 @@
+// Package vmtest boots emulated boards and shows on them, from power-on, what a
+// player goes through: see TestVM. scripts/vmtest.sh runs it.
+package vmtest
