@@ -117,6 +117,26 @@ type Module struct {
 	// same LockFile, 0 for no bound; a negative number closes the module.
 	MaxConnections int
 	LockFile       string
+
+	// IncludeFrom and ExcludeFrom name files of patterns, one a line. They
+	// come before Include and Exclude.
+	IncludeFrom, ExcludeFrom string
+	// IncomingChmod and OutgoingChmod change the permissions of what is
+	// received and sent, in chmod's language.
+	IncomingChmod, OutgoingChmod string
+	// IgnoreErrors deletes in spite of errors, IgnoreNonreadable leaves out
+	// what cannot be read.
+	IgnoreErrors, IgnoreNonreadable bool
+	// OpenNoatime unset: as the client wishes.
+	OpenNoatime Tri
+	// TransferLogging writes a line in LogFormat for each file.
+	TransferLogging bool
+	LogFormat       string
+	// SyslogFacility and SyslogTag are for what is logged without a LogFile.
+	SyslogFacility, SyslogTag string
+	// EarlyExec, PreXferExec and PostXferExec are commands for the shell,
+	// "" for none. Expanded leaves them as they are: see ExpandedCommand.
+	EarlyExec, PreXferExec, PostXferExec string
 }
 
 // Source is what Parse may ask for while it reads. Implementations need not be

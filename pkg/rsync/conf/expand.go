@@ -46,6 +46,7 @@ func (m Module) Expanded(env func(name string) (string, bool)) Module {
 	for _, s := range []*string{
 		&m.Path, &m.Comment, &m.UID, &m.GID, &m.Filter, &m.Include, &m.Exclude, &m.LogFile,
 		&m.AuthUsers, &m.SecretsFile, &m.AuthDigest, &m.HostsAllow, &m.HostsDeny, &m.LockFile,
+		&m.IncludeFrom, &m.ExcludeFrom, &m.IncomingChmod, &m.OutgoingChmod, &m.LogFormat, &m.SyslogTag,
 	} {
 		*s = Expand(*s, env)
 	}

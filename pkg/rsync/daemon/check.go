@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/empegsync/empegsync/pkg/rsync/checksum"
+	"github.com/empegsync/empegsync/pkg/rsync/chmod"
 	"github.com/empegsync/empegsync/pkg/rsync/compress"
 	"github.com/empegsync/empegsync/pkg/rsync/conf"
 	"github.com/empegsync/empegsync/pkg/rsync/options"
@@ -34,7 +35,7 @@ func checkModule(m *conf.Module) error {
 	}
 	_, rulesErr := moduleRules(m)
 	_, hostsErr := hostRulesOf(m)
-	return errors.Join(rulesErr, hostsErr, checkAuth(m))
+	return errors.Join(rulesErr, hostsErr, checkAuth(m), checkChmod("incoming", m.IncomingChmod), checkChmod("outgoing", m.OutgoingChmod))
 }
 
 // checkAuth looks at what a module says about passwords.
@@ -46,6 +47,16 @@ func checkAuth(m *conf.Module) error {
 	}
 	if m.AuthDigest != "" && !slices.Contains(strings.Fields(checksum.AuthList), strings.ToLower(m.AuthDigest)) {
 		return fmt.Errorf("auth digest: %q is not one of %s", m.AuthDigest, checksum.AuthList)
+	}
+	return nil
+}
+
+func checkChmod(way, text string) error {
+	if text == "" {
+		return nil
+	}
+	if _, err := chmod.Parse(text, 0); err != nil {
+		return fmt.Errorf("%s chmod: %w", way, err)
 	}
 	return nil
 }

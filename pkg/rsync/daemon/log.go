@@ -92,7 +92,7 @@ func (h *logHandler) own(b *strings.Builder, r slog.Record) {
 
 // visible shows control characters as rsync's log does (log.c:filtered_fwrite).
 func visible(s string) string {
-	control := func(c byte) bool { return c < ' ' && c != '\t' || c == 0x7f }
+	control := func(c byte) bool { return c < ' ' && c != '\t' }
 	var b strings.Builder
 	for i := range len(s) {
 		if control(s[i]) {

@@ -18,6 +18,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/empegsync/empegsync/pkg/rsync/conf"
 	"github.com/empegsync/empegsync/pkg/rsync/daemon"
 )
@@ -291,4 +293,26 @@ func withMotd(p *place) func(*daemon.Server) {
 			return string(text) + "\n"
 		}
 	}
+}
+
+// modes is tree with the permission bits of files and folders in front.
+func (p *place) modes(name string) string {
+	p.Helper()
+	var b strings.Builder
+	for line := range strings.Lines(p.tree(name)) {
+		file, _, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " = ")
+		info, err := os.Lstat(filepath.Join(p.path(name), strings.Split(file, " -> ")[0]))
+		if err != nil || info.Mode().Type() == fs.ModeSymlink {
+			b.WriteString(line)
+			continue
+		}
+		fmt.Fprintf(&b, "%v %s", info.Mode(), line)
+	}
+	return b.String()
+}
+
+// lchtimes gives a link the time of the other files.
+func lchtimes(name string) error {
+	ts := []unix.Timespec{{Sec: 1e9}, {Sec: 1e9}}
+	return unix.UtimesNanoAt(unix.AT_FDCWD, name, ts, unix.AT_SYMLINK_NOFOLLOW)
 }

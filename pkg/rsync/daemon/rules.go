@@ -25,8 +25,8 @@ const (
 	paramRule = ".w " + paramName
 )
 
-// moduleRules reads a module's own rules: filter, include, exclude, in this
-// order of priority (clientserver.c:rsync_module). nil means that there are
+// moduleRules reads a module's own rules: filter, include from, include,
+// exclude from, exclude, in this order of priority (clientserver.c:rsync_module). nil means that there are
 // none. Merge files in "filter" are the administrator's own and named by
 // absolute paths; they are read now, by this process.
 func moduleRules(m *conf.Module) (*filter.Scope, error) {
@@ -48,12 +48,22 @@ func moduleRules(m *conf.Module) (*filter.Scope, error) {
 		return nil, errors.New(`parameter "filter": per-directory merge rules (:) are not supported yet; put their rules into "filter"`)
 	}
 	for _, part := range []struct {
-		name, text string
-		add        func(string) error
+		name, text, file string
+		add              func(string) error
+		addFile          func(string, []byte) error
 	}{
-		{"include", m.Include, rules.AddInclude},
-		{"exclude", m.Exclude, rules.AddExclude},
+		{"include", m.Include, m.IncludeFrom, rules.AddInclude, rules.AddIncludeFile},
+		{"exclude", m.Exclude, m.ExcludeFrom, rules.AddExclude, rules.AddExcludeFile},
 	} {
+		if part.file != "" {
+			text, err := readMergeFile(part.file)
+			if err == nil {
+				err = part.addFile(part.file, text)
+			}
+			if err != nil {
+				return nil, fmt.Errorf("parameter \"%s from\": %w", part.name, err)
+			}
+		}
 		for _, word := range words(part.text) {
 			if err := part.add(word); err != nil {
 				return nil, fmt.Errorf("parameter %q: %w", part.name, err)
@@ -102,6 +112,8 @@ type moduleScope struct {
 	client *transfer.ClientRules
 	side   filter.Side // the daemon's
 	prefix string      // a receiving transfer's root below the module
+	// readable, if not nil, is asked whether a file that is not read yet can be.
+	readable func(root *rootfs.Root, p string) bool
 }
 
 // closed reports whether the module's rules keep clients from a path, or from
@@ -127,7 +139,10 @@ func (s moduleScope) Hidden(from *transfer.Source, p string, isDir bool) bool {
 	if s.daemon != nil && s.daemon.Check(path.Join(from.Prefix, p), isDir, s.side) == filter.Exclude {
 		return true
 	}
-	return s.client.Hidden(from, p, isDir)
+	if s.client.Hidden(from, p, isDir) {
+		return true
+	}
+	return s.readable != nil && from.Root != nil && !s.readable(from.Root, p)
 }
 
 // Enter implements transfer.Rules.

@@ -30,6 +30,7 @@ type served struct {
 	daemonRules *filter.Scope // nil: none
 	opt         *options.Options
 	agreed      proc.Agreed
+	prefixes    []string // of the sources, below the module
 	clock       net.Conn // conn with the idle timeout around it, or nil
 }
 
@@ -84,7 +85,13 @@ func (t *served) transfer(ctx context.Context, clientRules *filter.Rules) (trans
 		PeerFrames:   t.agreed.PeerFrames, Abort: func() { t.conn.Close() },
 		Busy: func() { proc.Touch(t.clock) },
 	}
+	if err := t.adapt(&link); err != nil {
+		return transfer.Stats{}, err
+	}
 	rules := moduleScope{daemon: t.daemonRules, side: filter.Receiver}
+	if t.module.IgnoreNonreadable {
+		rules.readable = (*rootfs.Root).Readable
+	}
 	if t.opt.Sender {
 		rules.side = filter.Sender
 		rules.client = transfer.NewClientRules(clientRules, t.locate(&rules), "")
@@ -98,7 +105,7 @@ func (t *served) transfer(ctx context.Context, clientRules *filter.Rules) (trans
 	rules.client = transfer.NewClientRules(clientRules, t.locate(&rules), rules.prefix)
 	to := transfer.Dest{Root: t.root, Path: dest, Aside: t.aside}
 	t.note("receiving file list")
-	return transfer.Receive(ctx, link, t.opt, to, t.Umask, rules, &logObserver{session: t.session})
+	return transfer.Receive(ctx, link, t.opt, to, t.Umask, rules, t.observe(rules.prefix))
 }
 
 // aside opens a folder that a client's options name besides its destination.
@@ -261,11 +268,12 @@ func (t *served) send(ctx context.Context, link transfer.Link, rules moduleScope
 					defer s.Root.Close()
 				}
 				sources = append(sources, s)
+				t.prefixes = append(t.prefixes, s.Prefix)
 			}
 		}
 	}
 	t.note("building file list")
-	return transfer.Send(ctx, link, t.opt, sources, rules, &logObserver{session: t.session})
+	return transfer.Send(ctx, link, t.opt, sources, rules, t.observe(""))
 }
 
 // source finds what a path in the module stands for. Links on the way are

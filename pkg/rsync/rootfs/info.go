@@ -128,3 +128,16 @@ func statx(fd int, name string, info *Info) error {
 		return err
 	}
 }
+
+// Readable reports whether this process may read a file, by the kernel's own
+// judgement. Symbolic links are readable.
+func (r *Root) Readable(path string) bool {
+	err := r.at("access", path, false, func(d *dir, base string) error {
+		var info Info
+		if err := r.kernel.stat(d.fd, base, &info); err != nil || info.IsSymlink() {
+			return err
+		}
+		return unix.Faccessat(d.fd, base, unix.R_OK, 0)
+	})
+	return err == nil
+}

@@ -148,9 +148,9 @@ func kind(mode uint32) int {
 func (g *generator) tellDeleted(p string, mode uint32) {
 	g.stats.Deleted++
 	g.stats.DeletedKinds[kind(mode)]++
+	g.obs.Deleted(p, mode)
 	switch {
 	case !g.Server:
-		g.obs.Deleted(p, mode)
 	case g.opt.Verbose == 0 && g.opt.LogFormat == "":
 	case !g.Caps.DeletedMessages:
 		g.report(proto.TagInfo, "deleting %s", p)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path"
 	"syscall"
 	"time"
 
@@ -143,11 +144,7 @@ func (g *generator) entry(index int32) error {
 	}
 	p := g.path(e)
 	if g.rules != nil && g.rules.Refused(p, e.IsDir()) {
-		if e.IsDir() {
-			g.failFile("daemon refused to receive directory %q", p)
-		} else {
-			g.failFile("skipping daemon-excluded file %q", p)
-		}
+		g.refuse(e, p)
 		return nil
 	}
 	have, exists, err := g.lookupEntry(e, p)
@@ -395,5 +392,19 @@ func (g *generator) markDir(e *filelist.Entry) {
 	g.lastDir = dir
 	if i := g.part.Find(dir, true, g.Caps.DirsSortLast); i >= 0 {
 		g.touch[int32(i)] = struct{}{}
+	}
+}
+
+// refuse tells of what the module's rules keep out (generator.c:recv_generator).
+// What is in a folder goes without saying.
+func (g *generator) refuse(e *filelist.Entry, p string) {
+	switch {
+	case e.Dir != "" && g.rules.Refused(path.Dir(p), true):
+		g.xferErr.Store(true)
+	case e.IsDir():
+		g.failFile("ERROR: daemon refused to receive directory \"%s\"", p)
+		g.failFile("*** Skipping any contents from this failed directory ***")
+	default:
+		g.failFile("ERROR: daemon refused to receive file \"%s\"", p)
 	}
 }

@@ -118,12 +118,13 @@ func (f *fileReceiver) item(it item, e *filelist.Entry) error {
 	if f.phase > 0 {
 		lim.Pass = lim.Size
 	}
+	passed := f.passage(e, it.flags)
 	head, err := delta.ReadHead(f.R, lim)
 	if err != nil {
 		return proto.Fail(proto.ExitProtocol, err)
 	}
 	f.fate = fateFailed
-	if err := f.file(it, e, head); err != nil {
+	if err := f.file(it, e, head, passed); err != nil {
 		return fmt.Errorf("receive %q: %w", e.Path(), err)
 	}
 	if f.fate == fateFailed {
@@ -162,9 +163,9 @@ func (f *fileReceiver) notSent(index int32) {
 	f.settle(p, e, false)
 }
 
-// file receives one file. Errors of the stream and of a full disk are
+// file receives one file and calls passed. Errors of the stream and of a full disk are
 // returned, others reported.
-func (f *fileReceiver) file(it item, e *filelist.Entry, head delta.Head) error {
+func (f *fileReceiver) file(it item, e *filelist.Entry, head delta.Head, passed func(sum []byte)) error {
 	p := f.path(e)
 	have, exists, err := f.before(it, p)
 	if err != nil {
@@ -193,6 +194,7 @@ func (f *fileReceiver) file(it item, e *filelist.Entry, head delta.Head) error {
 		}
 		return f.unverified(it, e)
 	}
+	passed(f.sum)
 	f.stats.Transferred++
 	f.stats.TransferredSize += e.Size
 	if !exists {

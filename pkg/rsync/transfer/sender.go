@@ -157,6 +157,7 @@ func (s *sender) request(it item, e *filelist.Entry) error {
 	if s.phase > 0 {
 		lim.Pass = lim.Size
 	}
+	passed := s.passage(e, it.flags)
 	head, err := delta.ReadHead(s.R, lim)
 	if err != nil {
 		return proto.Fail(proto.ExitProtocol, err)
@@ -165,11 +166,11 @@ func (s *sender) request(it item, e *filelist.Entry) error {
 	if err != nil {
 		return err
 	}
-	return s.sendFile(it, e, sig, lim)
+	return s.sendFile(it, e, sig, lim, passed)
 }
 
-// sendFile opens a file and sends it as a difference to sig.
-func (s *sender) sendFile(it item, e *filelist.Entry, sig *delta.Signature, lim delta.SumLimits) error {
+// sendFile opens a file, sends it as a difference to sig and calls passed.
+func (s *sender) sendFile(it item, e *filelist.Entry, sig *delta.Signature, lim delta.SumLimits, passed func(sum []byte)) error {
 	f, info, err := s.sources[e.From].Root.OpenRead(e.Path(), s.openFlags())
 	if err != nil {
 		s.cannotOpen(it.index, e, err)
@@ -208,8 +209,13 @@ func (s *sender) sendFile(it item, e *filelist.Entry, sig *delta.Signature, lim 
 	if readErr != nil {
 		s.scratch[0] ^= 0xff // what came is not the file: make the sum say so
 	}
-	_, err = s.W.Write(s.scratch)
-	return err
+	if _, err := s.W.Write(s.scratch); err != nil {
+		return err
+	}
+	if readErr == nil {
+		passed(s.scratch)
+	}
+	return nil
 }
 
 func (s *sender) cannotOpen(index int32, e *filelist.Entry, err error) {

@@ -88,6 +88,31 @@ type LinkObserver interface {
 	Linked(e *filelist.Entry, flags proto.Item, to string)
 }
 
+// Passage is what it took to bring one file across.
+type Passage struct {
+	Read, Written int64  // bytes on the wire, as this side counts them
+	Sum           []byte // the strong sum of all of it, unseeded or not
+}
+
+// FileObserver is an [Observer] that is told when all of a file's data has
+// been sent, or has come and is sound. The Sum is reused.
+type FileObserver interface {
+	Passed(e *filelist.Entry, flags proto.Item, p Passage)
+}
+
+// passage starts counting for a [FileObserver]; the function that it returns
+// tells of the file.
+func (c *common) passage(e *filelist.Entry, flags proto.Item) func(sum []byte) {
+	o, ok := c.obs.(FileObserver)
+	if !ok {
+		return func([]byte) {}
+	}
+	read, written := c.R.Total(), c.W.Total()
+	return func(sum []byte) {
+		o.Passed(e, flags, Passage{c.R.Total() - read, c.W.Total() - written, sum})
+	}
+}
+
 // Stats is what a transfer has counted, on whichever side it was counted.
 type Stats struct {
 	Files, Dirs, Links, Devices, Specials int    // list entries

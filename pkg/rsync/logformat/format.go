@@ -1,0 +1,277 @@
+// Package logformat makes a line of text of what happens to a file: the
+// escapes of rsyncd.conf's "log format", which are those of --out-format, and
+// the eleven characters of an itemized change.
+//
+//	f := logformat.Parse("%o %h [%a] %m (%u) %f %l")
+//	line := f.Line(&logformat.Event{Op: logformat.Send, Name: "a/b", Length: 3})
+package logformat
+
+import (
+	"encoding/hex"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/empegsync/empegsync/pkg/rsync/filelist"
+	"github.com/empegsync/empegsync/pkg/rsync/proto"
+)
+
+// The values of Event.Op.
+const (
+	Send    = "send"
+	Receive = "recv"
+	Delete  = "del."
+)
+
+// Event is what a line may tell about.
+type Event struct {
+	Op            string // Send, Receive or Delete
+	Host, Address string // of the other side
+	Module, Path  string // the module and its folder
+	User          string // who has logged in
+	Name          string // the file below the transfer's root, without a final slash
+	Long          string // the file below the module or, elsewhere, as it was named
+	Entry         filelist.Entry
+	Flags         proto.Item
+	Link          string    // the file that this is another name of
+	Sent, Sums    int64     // bytes of data, and of block sums the other way
+	Sum           []byte    // of the whole file, nil if it is not known
+	SumSize       int       // bytes that it would have
+	Sending       bool      // this side sends
+	Times         bool      // times are preserved
+	GroupKept     bool      // the entry's group is one
+	Now           time.Time // in the zone that is wanted
+}
+
+// Format is a parsed "log format". The zero value makes empty lines.
+type Format struct{ parts []part }
+
+// part is text, or an escape.
+type part struct {
+	text   string
+	escape byte // 0: text
+	width  int
+	left   bool // pad on the right
+	zeros  bool // pad numbers with zeros
+	human  int  // apostrophes
+}
+
+// known are the letters that stand for something.
+const known = "aBbcCfGhilLmMnopPtuU"
+
+// maxWidth bounds the width of a field, as rsync's buffer does.
+const maxWidth = 999
+
+// Parse reads a format. What is no escape stands for itself.
+// // log.c:log_formatted
+func Parse(text string) Format {
+	var f Format
+	for text != "" {
+		i := strings.IndexByte(text, '%')
+		if i < 0 {
+			break
+		}
+		p, size := parseEscape(text[i:])
+		if size == 0 {
+			p, size = part{text: "%"}, 1
+		}
+		f.add(part{text: text[:i]})
+		f.add(p)
+		text = text[i+size:]
+	}
+	f.add(part{text: text})
+	return f
+}
+
+func (f *Format) add(p part) {
+	if p.escape != 0 || p.text != "" {
+		f.parts = append(f.parts, p)
+	}
+}
+
+// parseEscape reads an escape from its percent sign on; size is 0 if it is
+// none.
+func parseEscape(text string) (p part, size int) {
+	i := 1
+	for ; i < len(text) && text[i] == '\''; i++ {
+		p.human++
+	}
+	if i < len(text) && text[i] == '-' {
+		p.left = true
+		i++
+	}
+	digits := i
+	for i < len(text) && text[i] >= '0' && text[i] <= '9' {
+		i++
+	}
+	if digits < i {
+		p.zeros = text[digits] == '0'
+		n, err := strconv.Atoi(text[digits:i])
+		if err != nil || n > maxWidth {
+			return part{}, 0
+		}
+		p.width = n
+	}
+	if i == len(text) || strings.IndexByte(known, text[i]) < 0 {
+		return part{}, 0
+	}
+	p.escape = text[i]
+	return p, i + 1
+}
+
+// Has reports whether the format has one of the escapes with these letters.
+func (f Format) Has(letters string) bool {
+	for _, p := range f.parts {
+		if p.escape != 0 && strings.IndexByte(letters, p.escape) >= 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// Line makes the line for an event, without a newline at its end. Names stand
+// in it as they are: whoever prints it must make control characters harmless.
+func (f Format) Line(e *Event) string {
+	var b strings.Builder
+	for _, p := range f.parts {
+		if p.escape == 0 {
+			b.WriteString(p.text)
+			continue
+		}
+		p.pad(&b, p.value(e))
+	}
+	return b.String()
+}
+
+func (p part) pad(b *strings.Builder, v string) {
+	fill := " "
+	if p.zeros && !p.left && strings.IndexByte("pUG", p.escape) >= 0 {
+		fill = "0"
+	}
+	gap := strings.Repeat(fill, max(0, p.width-len(v)))
+	if p.left {
+		v, gap = gap, v
+	}
+	b.WriteString(gap)
+	b.WriteString(v)
+}
+
+// value is what an escape stands for.
+func (p part) value(e *Event) string {
+	switch p.escape {
+	case 'a':
+		return e.Address
+	case 'h':
+		return e.Host
+	case 'm':
+		return e.Module
+	case 'o':
+		return e.Op
+	case 'P':
+		return e.Path
+	case 'u':
+		return e.User
+	case 'f':
+		return e.Long
+	case 'i':
+		if e.Op == Delete {
+			return "*deleting  "
+		}
+		return Itemize(&e.Entry, e.Flags, e.Sending, e.Times)
+	case 'L':
+		switch {
+		case e.Link != "":
+			return " => " + e.Link
+		case e.Entry.IsLink() && e.Entry.Target() != "":
+			return " -> " + e.Entry.Target()
+		}
+		return ""
+	case 'n':
+		if e.Entry.IsDir() && !strings.HasSuffix(e.Name, "/") {
+			return e.Name + "/"
+		}
+		return e.Name
+	}
+	return p.number(e)
+}
+
+// number is value for what is counted or measured.
+func (p part) number(e *Event) string {
+	switch p.escape {
+	case 'b':
+		return Number(e.Sent, p.human)
+	case 'c':
+		return Number(e.Sums, p.human)
+	case 'l':
+		return Number(e.Entry.Size, p.human)
+	case 'B':
+		return permissions(e.Entry.Mode)
+	case 'C':
+		if e.Sum == nil {
+			return strings.Repeat(" ", 2*e.SumSize)
+		}
+		return hex.EncodeToString(e.Sum)
+	case 'M':
+		return time.Unix(e.Entry.Mtime, 0).In(e.Now.Location()).Format("2006/01/02-15:04:05")
+	case 't':
+		return e.Now.Format("2006/01/02 15:04:05")
+	case 'p':
+		return strconv.Itoa(os.Getpid())
+	case 'U':
+		return strconv.FormatUint(uint64(e.Entry.UID), 10)
+	}
+	if !e.GroupKept {
+		return "DEFAULT"
+	}
+	return strconv.FormatUint(uint64(e.Entry.GID), 10)
+}
+
+// Number writes a count: 0 plain, 1 with commas between thousands, 2 in units
+// of 1000, 3 and more in units of 1024. // lib/compat.c:do_big_num
+func Number(n int64, human int) string {
+	step := 1000.0
+	if human > 2 {
+		step = 1024
+	}
+	if f := float64(n); human > 1 && f >= step {
+		const units = "KMGTP"
+		i := 0
+		for f /= step; f >= step && i < len(units)-1; i++ {
+			f /= step
+		}
+		return strconv.FormatFloat(f, 'f', 2, 64) + units[i:i+1]
+	}
+	s := strconv.FormatInt(n, 10)
+	if human == 0 {
+		return s
+	}
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// permissions writes mode bits like ls does. // lib/permstring.c
+func permissions(mode uint32) string {
+	b := []byte("rwxrwxrwx")
+	for i := range b {
+		if mode&(0o400>>i) == 0 {
+			b[i] = '-'
+		}
+	}
+	special := func(bit uint32, at int, set, bare byte) {
+		if mode&bit == 0 {
+			return
+		}
+		if b[at] == '-' {
+			b[at] = bare
+		} else {
+			b[at] = set
+		}
+	}
+	special(0o4000, 2, 's', 'S')
+	special(0o2000, 5, 's', 'S')
+	special(0o1000, 8, 't', 'T')
+	return string(b)
+}
