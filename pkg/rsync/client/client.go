@@ -236,6 +236,9 @@ func (c *Client) shake(cn *conn, places []Remote, push bool, rules *filter.Rules
 	if err := session.CheckOptions(caps, c.Options); err != nil {
 		return l, err
 	}
+	if err := transfer.CanKeep(caps, c.Options); err != nil {
+		return l, err
+	}
 	setup := session.Setup{
 		Caps: caps, Sender: push, Choice: c.Options.ChecksumChoice, Lists: c.Options.Checksum,
 		IncRecurse: c.Options.MayIncRecurse(push),

@@ -190,3 +190,8 @@ func (s moduleScope) Protected(p string, isDir, doomed bool) bool {
 func (s moduleScope) Refused(p string, isDir bool) bool {
 	return s.closed(path.Join(s.prefix, p), isDir)
 }
+
+// Xattr implements transfer.XattrRules: attributes are the client's affair.
+func (s moduleScope) Xattr(name string, side filter.Side) (out, decided bool) {
+	return s.client.Xattr(name, side)
+}

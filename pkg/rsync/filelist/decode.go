@@ -24,6 +24,9 @@ type Decoder struct {
 
 	// LinkPrefix stands before all targets of symbolic links on this side.
 	LinkPrefix string
+	// After, if not nil, reads what follows an entry: its ACL and its extended
+	// attributes.
+	After func(r *wire.Reader, e *Entry)
 
 	newUsers, newGroups   map[uint32]string // names that came with the list being read
 	userCount, groupCount int               // of all lists
@@ -72,6 +75,9 @@ func (d *Decoder) ReadPart(r *wire.Reader, l *List, limit int, progress func(n i
 	for {
 		var e Entry
 		more, ioError := d.next(r, &e, l)
+		if more && d.After != nil {
+			d.After(r, &e)
+		}
 		if more && l.Parent != nil && e.Dir != dir {
 			r.Fail(fmt.Errorf("%q is not in the folder %q, whose list this is", clip(d.name), clip([]byte(dir))))
 		}

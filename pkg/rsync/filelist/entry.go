@@ -45,6 +45,7 @@ type extra struct {
 	linked       bool   // one of several names of one file (--hard-links)
 	dev, ino     uint64 // which file: equal pairs are one
 	atime        int64  // seconds since 1970 (--atimes)
+	xattr        int32  // which list of extended attributes, plus 1; 0: none
 }
 
 // Mark is a set of flags that an entry has on this side.
@@ -142,6 +143,18 @@ func (e *Entry) Atime() int64 {
 
 // SetAtime sets the access time.
 func (e *Entry) SetAtime(t int64) { e.extra().atime = t }
+
+// Xattr returns the index of the entry's extended attributes in the
+// connection's table, if it has any that are known.
+func (e *Entry) Xattr() (index int32, ok bool) {
+	if e.ext == nil {
+		return 0, false
+	}
+	return e.ext.xattr - 1, e.ext.xattr > 0
+}
+
+// SetXattr sets that index.
+func (e *Entry) SetXattr(index int32) { e.extra().xattr = index + 1 }
 
 // Inode returns what several names of one file have in common, if the entry
 // may be one of them. On a receiving side the numbers only tell files apart.

@@ -80,6 +80,69 @@ func accessed(p string, sec int64) error {
 	return unix.UtimesNanoAt(unix.AT_FDCWD, p, []unix.Timespec{unix.NsecToTimespec(sec * 1e9), {Nsec: unix.UTIME_OMIT}}, unix.AT_SYMLINK_NOFOLLOW)
 }
 
+// attributedTree has extended attributes, short and long ones, on everything
+// that can have them.
+func attributedTree(s *sandbox, dir string) {
+	plainTree(s, dir)
+	s.must(os.Link(dir+"/file", dir+"/sub/hard"))
+	s.must(unix.Mkfifo(dir+"/fifo", 0o600))
+	long := strings.Repeat("long ", 100)
+	s.attributes(dir+"/file", "user.short", "a value", "user.long", long, "user.empty", "")
+	s.attributes(dir+"/script", "user.long", long, "user.longer", long+long)
+	s.attributes(dir+"/sub/bin/tool", "user.long", long, "user.longer", long+long)
+	s.attributes(dir+"/sub", "user.folder", "of a folder", "user.long", long)
+	s.attributes(dir+"/sub/secret", "user.other", strings.Repeat("x", 33), "user.rsync.%stat", "100644 0,0 5:6", "user.rsync.x", "y")
+	if os.Geteuid() == 0 {
+		s.attributes(dir+"/file", "trusted.root", "for root", "trusted.long", long)
+		s.attributes(dir+"/link", "trusted.link", "of the link", "trusted.long", long)
+		s.attributes(dir+"/fifo", "trusted.fifo", "of the fifo")
+		s.attributes(dir+"/sub/secret", "security.mine", "marked")
+	}
+	s.must(touch(dir+"/fifo", then))
+	s.settle(dir, "sub/bin", "sub", ".")
+}
+
+// attributes sets a file's or a link's own attributes: names and values by turns.
+func (s *sandbox) attributes(p string, pairs ...string) {
+	s.t.Helper()
+	for i := 0; i < len(pairs); i += 2 {
+		if err := unix.Lsetxattr(p, pairs[i], []byte(pairs[i+1]), 0); err != nil {
+			s.t.Fatalf("the tests need a file system with extended attributes for temporary files: %s: %v", pairs[i], err)
+		}
+	}
+}
+
+// olderAttributes has some of them, and some that should go.
+func olderAttributes(s *sandbox, dir string) {
+	olderTree(s, dir)
+	long := strings.Repeat("long ", 100)
+	s.attributes(dir+"/file", "user.short", "another value", "user.long", long, "user.gone", "x", "user.gone too", long)
+	s.attributes(dir+"/script", "user.long", long, "user.longer", long+"!"+long)
+	s.attributes(dir+"/sub/bin/tool", "user.longer", long+long)
+	s.attributes(dir+"/sub", "user.gone", "y")
+	s.must(touch(dir+"/sub", then+101))
+	s.must(touch(dir+"/sub/bin", then+100))
+}
+
+// TestXattrs compares -X with rsync.
+func TestXattrs(t *testing.T) {
+	for i, flags := range []string{
+		"-aiX", "-aiHX --delete", "-aiX --protocol=30", "-aiHX --protocol=30", "-rtpiXX", "-aiXHI --no-W", "-aXii --no-i-r", "-aniX", "-aiXc",
+		"-aiX --filter=-x_user.long*", "-aiX --filter=-xs_*.long --filter=-xr_user.gone", "-aiX --protocol=29", "-aiX --size-only --existing", "-aiXk --no-specials",
+	} {
+		t.Run(flags, func(t *testing.T) {
+			roles := someRoles(i)
+			switch {
+			case i < 2:
+				roles = nil
+			case strings.Contains(flags, "=-x") || strings.Contains(flags, "=29"):
+				roles = []string{"our client pulls", "our server sends", "our server receives"}
+			}
+			oracle{flags: strings.Fields(flags), source: attributedTree, dest: olderAttributes, roles: roles}.run(t)
+		})
+	}
+}
+
 // linkTree has links of all kinds, within the source and out of it.
 func linkTree(s *sandbox, dir string) {
 	plainTree(s, dir)
@@ -142,6 +205,7 @@ func TestKeepDirlinks(t *testing.T) {
 			}
 			s.must(os.Remove(dst + "/sub"))
 			s.must(os.Rename(dst+"/real", dst+"/sub"))
+			s.must(touch(dst, then+102))
 			sameTrees(t, s.src, dst)
 
 			out := filepath.Join(s.dir, "outside")

@@ -42,6 +42,7 @@ type Attributes struct {
 	Super             Super
 	Atimes            int  // count of -U; from 2 on files are read without changing theirs
 	OpenNoatime       bool // --open-noatime
+	Xattrs            int  // count of -X; from 2 on rsync's own attributes are copied, too
 
 	// What happens to symbolic links.
 	CopyLinks       bool // -L
@@ -133,6 +134,8 @@ func executabilityLetter(o *Options, p Peer) string {
 }
 
 func atimesLetters(o *Options, _ Peer) string { return strings.Repeat("U", min(o.Atimes, 2)) }
+
+func xattrLetters(o *Options, _ Peer) string { return strings.Repeat("X", min(o.Xattrs, 2)) }
 
 // noAtimeWord is left out where -UU says it.
 func noAtimeWord(o *Options, _ Peer) string {

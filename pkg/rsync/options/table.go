@@ -80,7 +80,8 @@ func keepRows() []row {
 			toServer(29, executabilityLetter),
 		value("chmod", "", "CHMOD", "change permissions on the way", addChmod).from("2.6.7"),
 		todo("acls", "A", "", "keep access control lists").from("3.0.0").no(),
-		todo("xattrs", "X", "", "keep extended attributes").from("3.0.0").no(),
+		count("xattrs", "X", "keep extended attributes", func(o *Options) *int { return &o.Xattrs }).from("3.0.0").
+			no().undo(func(s *state, _ string) *Error { s.Xattrs = 0; return nil }).toServer(31, xattrLetters),
 		count("atimes", "U", "keep access times; twice: and read with --open-noatime", func(o *Options) *int { return &o.Atimes }).from("3.2.0").
 			no().undo(func(s *state, _ string) *Error { s.Atimes = 0; return nil }).toServer(26, atimesLetters),
 		flag("open-noatime", "", "read files without changing their access times", func(o *Options) *bool { return &o.OpenNoatime }).from("3.2.0").

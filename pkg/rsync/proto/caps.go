@@ -53,6 +53,8 @@ type Caps struct {
 	ExitMessages     bool // an exit code travels as a message
 	DeletesDuring    bool // --delete deletes while it goes, not before
 	DeletedMessages  bool // names of deleted files travel as messages
+	Attributes       bool // ACLs and extended attributes can travel
+	XattrShortcut    bool // nothing about attributes travels with a hard link's item
 	DigestGreeting   bool // the greeting names authentication digests
 	DefaultSum       DefaultSum
 
@@ -115,6 +117,8 @@ func gates() []gate {
 		{"NoContentDirs", 30, 0, "flist.c:send_file_entry", func(c *Caps) { c.NoContentDirs = true }},
 		{"CompatFlags", 30, 0, "compat.c:setup_protocol", func(c *Caps) { c.CompatFlags = true }},
 		{"DefaultSum=MD5", 30, 0, "checksum.c:141", func(c *Caps) { c.DefaultSum = SumMD5 }},
+		{"Attributes", 30, 0, "compat.c:setup_protocol", func(c *Caps) { c.Attributes = true }},
+		{"XattrShortcut", 31, 0, "compat.c:setup_protocol", func(c *Caps) { c.XattrShortcut = true }},
 		{"DeletesDuring", 30, 0, "compat.c:setup_protocol", func(c *Caps) { c.DeletesDuring = true }},
 		{"DeletedMessages", 29, 0, "log.c:log_delete", func(c *Caps) { c.DeletedMessages = true }},
 		{"SpecialsNoRdev", 31, 0, "flist.c:send_file_entry", func(c *Caps) { c.SpecialsNoRdev = true }},

@@ -54,6 +54,7 @@ func (c Caps) WithCompat(f Compat) Caps {
 	c.SymlinkTimes = f&CompatSymlinkTimes != 0
 	c.SafeList = f&CompatSafeList != 0 || c.ErrorsInList
 	c.AvoidXattrOpt = f&CompatAvoidXattrOpt != 0
+	c.XattrShortcut = c.XattrShortcut && !c.AvoidXattrOpt
 	c.SeedFirst = f&CompatSeedFirst != 0
 	c.InplacePartial = f&CompatInplacePartial != 0
 	c.VarintFlags = f&CompatVarintFlags != 0

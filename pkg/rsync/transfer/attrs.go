@@ -11,6 +11,9 @@ import (
 // itemFlags says what about an entry changes (generator.c:itemize). more are
 // the flags that the caller knows.
 func (g *generator) itemFlags(e *filelist.Entry, have rootfs.Info, exists bool, more proto.Item) proto.Item {
+	if g.diffXattrs(e, g.path(e), have, exists) {
+		more |= proto.ItemXattr
+	}
 	if !exists {
 		return more | proto.ItemNew
 	}
@@ -108,6 +111,7 @@ func (g *generator) tellItem(e *filelist.Entry, it item) {
 		return
 	}
 	// A write error stays with the writer and comes up at the next flush.
+	it.entry, it.have = e, g.have
 	_, _ = g.W.Write(g.appendItem(nil, it))
 }
 
@@ -153,7 +157,7 @@ func (g *generator) needsRoom(e *filelist.Entry) bool {
 // newDir makes a folder, unless that has been done to have a root, and tells of
 // it as new.
 func (g *generator) newDir(index int32, e *filelist.Entry, p string, missing bool) error {
-	g.tell(index, e, proto.ItemNew|proto.ItemLocalChange)
+	g.tell(index, e, g.itemFlags(e, rootfs.Info{}, false, proto.ItemLocalChange))
 	g.markDir(e)
 	if g.opt.DryRun {
 		return nil

@@ -38,7 +38,7 @@ const (
 
 // add sets a file's metadata and commits it, or lets it wait.
 func (c *committer) add(it item, e *filelist.Entry, t *rootfs.Temp, path string, m rootfs.Meta, size int64) error {
-	if err := t.SetMetadata(m); err != nil {
+	if err := c.dressTemp(t, e, path, m); err != nil {
 		c.failFile("setting the attributes of %q failed: %v", path, reason(err))
 	}
 	c.mu.Lock()

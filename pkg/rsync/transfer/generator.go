@@ -14,13 +14,15 @@ import (
 	"github.com/empegsync/empegsync/pkg/rsync/options"
 	"github.com/empegsync/empegsync/pkg/rsync/proto"
 	"github.com/empegsync/empegsync/pkg/rsync/rootfs"
+	"github.com/empegsync/empegsync/pkg/rsync/xattr"
 )
 
 // generator compares the list with what is there, makes folders, links and
 // devices, deletes, and requests the data of files (generator.c).
 type generator struct {
 	*receiver
-	part           *part // whose entries are being looked at
+	have           xattr.List // of the entry whose item comes next
+	part           *part      // whose entries are being looked at
 	sums           *checksum.Blocks
 	scratch        []byte
 	buf            []byte
@@ -269,7 +271,7 @@ func (g *generator) file(index int32, e *filelist.Entry, p string, have rootfs.I
 	g.part.open.Add(1)
 	g.outstanding.Add(1)
 	g.linksWait(e)
-	g.scratch = g.appendItem(g.scratch[:0], item{index: index, flags: flags})
+	g.scratch = g.appendItem(g.scratch[:0], item{index: index, flags: flags, entry: e, have: g.have})
 	if g.opt.DryRun {
 		_, err := g.W.Write(g.scratch)
 		return err

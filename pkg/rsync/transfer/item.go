@@ -6,6 +6,7 @@ import (
 	"github.com/empegsync/empegsync/pkg/rsync/filelist"
 	"github.com/empegsync/empegsync/pkg/rsync/proto"
 	"github.com/empegsync/empegsync/pkg/rsync/wire"
+	"github.com/empegsync/empegsync/pkg/rsync/xattr"
 )
 
 // item is a file index with what may follow it (rsync.c:read_ndx_and_attrs).
@@ -16,6 +17,9 @@ type item struct {
 	xname string // with proto.ItemXname
 
 	part *part // that has the index; does not travel
+
+	entry *filelist.Entry // of the index; does not travel
+	have  xattr.List      // the generating side's own attributes of it
 }
 
 // at is the item's place in its part.
@@ -37,7 +41,7 @@ func (c *common) appendItem(b []byte, it item) []byte {
 	if it.flags&proto.ItemXname != 0 {
 		b = wire.AppendVString(b, it.xname)
 	}
-	return b
+	return c.appendXattrs(b, it)
 }
 
 // readItem reads an index and its flags, passing over what says nothing to
@@ -71,7 +75,8 @@ func (c *common) readItem() (item, *filelist.Entry, error) {
 		if keepAlive && e == nil { // io.c:maybe_send_keepalive, version 29
 			continue
 		}
-		return it, e, nil
+		it.entry = e
+		return it, e, c.readXattrPart(it, e)
 	}
 }
 

@@ -20,6 +20,7 @@ func (r *receiver) firstList() (*filelist.List, error) {
 	if r.opt.MungeLinks {
 		r.decoder.LinkPrefix = MungePrefix
 	}
+	r.decoder.After = r.afterEntry()
 	if err := r.readList(list, filelist.MaxEntries); err != nil {
 		return nil, err
 	}

@@ -99,6 +99,7 @@ func (f *fileReceiver) item(it item, e *filelist.Entry) error {
 	}
 	if it.flags&proto.ItemTransfer == 0 {
 		f.noteItem(e, it)
+		f.itemXattrs(it, e)
 		return nil
 	}
 	if !e.IsRegular() {

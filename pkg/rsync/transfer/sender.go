@@ -40,6 +40,7 @@ func Send(ctx context.Context, l Link, opt *options.Options, sources []Source, r
 	sources, done := c.reachOut(sources)
 	defer done()
 	s := &sender{common: c, sources: sources}
+	c.sourceRoot = func(e *filelist.Entry) *rootfs.Root { return sources[e.From].Root }
 	s.sums = checksum.NewBlocks(l.FileSum, l.Seed, l.Caps.SeedFirst)
 	s.whole = l.FileSum.NewFile(l.Seed)
 	c.R.OnBlock(c.W.Flush)

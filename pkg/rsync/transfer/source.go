@@ -243,6 +243,10 @@ func (w *walker) add(root *rootfs.Root, p string, in rootfs.Info, mark filelist.
 	if ok := w.complete(root, p, in, &e); !ok {
 		return nil
 	}
+	tail, ok := w.attributes(root, p, in, &e)
+	if !ok {
+		return nil
+	}
 	w.list.Add(e)
 	w.count(&e)
 	names := !w.opt.NumericIDs && !w.Nameless && !w.Caps.IncRecurse
@@ -252,7 +256,7 @@ func (w *walker) add(root *rootfs.Root, p string, in rootfs.Info, mark filelist.
 	if w.opt.Group && names {
 		w.groups.add(e.GID)
 	}
-	w.buf = w.enc.Append(w.buf, &e)
+	w.buf = append(w.enc.Append(w.buf, &e), tail...)
 	if len(w.buf) < 4096 {
 		return nil
 	}

@@ -22,7 +22,9 @@ import (
 	"github.com/empegsync/empegsync/pkg/rsync/filelist"
 	"github.com/empegsync/empegsync/pkg/rsync/options"
 	"github.com/empegsync/empegsync/pkg/rsync/proto"
+	"github.com/empegsync/empegsync/pkg/rsync/rootfs"
 	"github.com/empegsync/empegsync/pkg/rsync/wire"
+	"github.com/empegsync/empegsync/pkg/rsync/xattr"
 )
 
 // Link is what the two sides have agreed on, and the streams between them,
@@ -128,17 +130,19 @@ type Stats struct {
 // common is what the sending and the receiving side share.
 type common struct {
 	Link
-	opt     *options.Options
-	rules   Rules
-	obs     Observer
-	pos     Positioner // obs, if it is one
-	limits  delta.SumLimits
-	out     wire.IndexCoder
-	in      wire.IndexCoder
-	parts   window       // of the file list
-	ioError atomic.Int32 // proto.IOErr* flags of this run
-	xferErr atomic.Bool  // an error that makes the run partial
-	stats   Stats
+	opt        *options.Options
+	rules      Rules
+	obs        Observer
+	pos        Positioner // obs, if it is one
+	limits     delta.SumLimits
+	out        wire.IndexCoder
+	in         wire.IndexCoder
+	parts      window // of the file list
+	xattrs     *xattr.Table
+	sourceRoot func(*filelist.Entry) *rootfs.Root // sending side
+	ioError    atomic.Int32                       // proto.IOErr* flags of this run
+	xferErr    atomic.Bool                        // an error that makes the run partial
+	stats      Stats
 
 	onPart      func(index int32) error // reads a part of the list that is announced; nil: none may come
 	onNoSend    func(index int32)       // hears of what the sender could not open; may be nil
@@ -154,6 +158,7 @@ func newCommon(l Link, opt *options.Options, rules Rules, obs Observer) *common 
 		in:  wire.NewIndexCoder(l.Caps.DeltaIndex),
 	}
 	c.pos, _ = obs.(Positioner)
+	c.xattrs = &xattr.Table{}
 	c.limits = delta.SumLimits{
 		OnWire:  l.Caps.SumLenOnWire,
 		Size:    int32(l.FileSum.Size()),
@@ -173,7 +178,10 @@ func (c *common) whole(ctx context.Context, run func(context.Context) error) (St
 	if c.PeerFrames {
 		c.R.StartMux(c.onMessage)
 	}
-	err := run(ctx)
+	err := CanKeep(c.Caps, c.opt)
+	if err == nil {
+		err = run(ctx)
+	}
 	if ctx.Err() != nil {
 		err = proto.Fail(proto.ExitSignal, context.Cause(ctx))
 	}

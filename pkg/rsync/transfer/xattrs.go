@@ -1,0 +1,352 @@
+package transfer
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"syscall"
+
+	"github.com/empegsync/empegsync/pkg/rsync/filelist"
+	"github.com/empegsync/empegsync/pkg/rsync/filter"
+	"github.com/empegsync/empegsync/pkg/rsync/options"
+	"github.com/empegsync/empegsync/pkg/rsync/proto"
+	"github.com/empegsync/empegsync/pkg/rsync/rootfs"
+	"github.com/empegsync/empegsync/pkg/rsync/wire"
+	"github.com/empegsync/empegsync/pkg/rsync/xattr"
+)
+
+// XattrRules are [Rules] that also speak of extended attributes.
+type XattrRules interface {
+	// Xattr reports whether an attribute is left out; decided says that there
+	// are rules about attributes, which then replace those of name spaces.
+	Xattr(name string, side filter.Side) (out, decided bool)
+}
+
+// Xattr implements [XattrRules].
+func (r *ClientRules) Xattr(name string, side filter.Side) (out, decided bool) {
+	if !r.rules.HasXattr() {
+		return false, false
+	}
+	return r.rules.Scope("/", nil).CheckXattr(name, side) == filter.Exclude, true
+}
+
+// keepsXattr reports whether an attribute of that name is copied from or to
+// this side (xattrs.c:rsync_xal_get, receive_xattr).
+func (c *common) keepsXattr(name string) bool {
+	side := filter.Receiver
+	if c.sending {
+		side = filter.Sender
+	}
+	decided := false
+	if r, ok := c.rules.(XattrRules); ok {
+		out, d := r.Xattr(name, side)
+		if out {
+			return false
+		}
+		decided = d
+	}
+	if !decided {
+		userOnly := !c.sending && !c.opt.Super.Root(os.Geteuid() == 0)
+		if userOnly && !strings.HasPrefix(name, "user.") || !userOnly && strings.HasPrefix(name, "system.") {
+			return false
+		}
+	}
+	return c.opt.Xattrs > 1 || !strings.HasPrefix(name, "user.rsync.%")
+}
+
+// hasXattrs reports whether what is of this type takes part (xattrs.c:get_xattr).
+func (c *common) hasXattrs(info rootfs.Info) bool {
+	switch {
+	case info.IsSymlink():
+		return c.opt.Links
+	case info.IsSpecial():
+		return c.opt.Specials
+	case info.IsDevice():
+		return c.opt.Devices
+	}
+	return true
+}
+
+// readXattrs reads the attributes of a file that count. A file system that has
+// none is like a file that has none.
+func (c *common) readXattrs(root *rootfs.Root, p string, info rootfs.Info) (xattr.List, error) {
+	if !c.hasXattrs(info) {
+		return nil, nil
+	}
+	a, err := root.OpenAttrs(p, c.attrFlags(info.IsSymlink()))
+	if err != nil {
+		return nil, ignoreUnsupported(err)
+	}
+	defer a.Close()
+	names, err := a.Names()
+	if err != nil {
+		return nil, ignoreUnsupported(err)
+	}
+	var list xattr.List
+	for _, name := range names {
+		if !c.keepsXattr(name) {
+			continue
+		}
+		value, err := a.Get(name)
+		switch {
+		case errors.Is(err, syscall.ENODATA):
+			continue // gone meanwhile
+		case err != nil:
+			return nil, err
+		}
+		list = append(list, xattr.New(name, value))
+	}
+	list.Sort()
+	return list, nil
+}
+
+// attrFlags is how a file is opened for its attributes. What a link leads to
+// counts where that is sent. (C rsync takes the link's own then.)
+func (c *common) attrFlags(isLink bool) rootfs.OpenFlags {
+	flags := c.openFlags()
+	if isLink {
+		flags &^= rootfs.Follow
+	}
+	return flags
+}
+
+func ignoreUnsupported(err error) error {
+	if errors.Is(err, syscall.ENOTSUP) {
+		return nil
+	}
+	return err
+}
+
+// attributes reads what follows an entry on the wire: its extended attributes.
+// false leaves the file out.
+func (w *walker) attributes(root *rootfs.Root, p string, in rootfs.Info, e *filelist.Entry) (tail []byte, ok bool) {
+	if w.opt.Xattrs == 0 {
+		return nil, true
+	}
+	list, err := w.readXattrs(root, p, in)
+	if err != nil {
+		w.failFile("reading the attributes of %q failed: %v", p, reason(err))
+		return nil, false
+	}
+	tail, index := w.xattrs.Append(tail, list)
+	e.SetXattr(index)
+	return tail, true
+}
+
+// readAttributes reads what follows an entry.
+func (c *common) readAttributes(r *wire.Reader, e *filelist.Entry) {
+	if c.opt.Xattrs > 0 {
+		e.SetXattr(c.xattrs.Read(r, c.keepsXattr))
+	}
+}
+
+// afterEntry is what the decoder of a list reads behind each entry, nil if
+// there is nothing.
+func (c *common) afterEntry() func(*wire.Reader, *filelist.Entry) {
+	if c.opt.Xattrs == 0 {
+		return nil
+	}
+	return c.readAttributes
+}
+
+// AttributeReader is what a decoder's After needs for a list that is only
+// shown.
+func AttributeReader(l Link, opt *options.Options) func(*wire.Reader, *filelist.Entry) {
+	return newCommon(l, opt, nil, nil).afterEntry()
+}
+
+// CanKeep refuses options that the version has no place for
+// (compat.c:setup_protocol).
+func CanKeep(caps proto.Caps, opt *options.Options) error {
+	if opt.Xattrs > 0 && !caps.Attributes {
+		return proto.Failf(proto.ExitProtocol, "--xattrs requires protocol 30 or higher (negotiated %d).", caps.Version)
+	}
+	return nil
+}
+
+// exchangesXattrs reports whether values travel behind an item's flags
+// (sender.c:write_ndx_and_attrs).
+func (c *common) exchangesXattrs(flags proto.Item) bool {
+	const link = proto.ItemXname | proto.ItemLocalChange
+	return c.opt.Xattrs > 0 && flags&proto.ItemXattr != 0 && !c.opt.DryRun && !(c.Caps.XattrShortcut && flags&link == link)
+}
+
+// appendXattrs appends what the receiving side asks for, or the sending side
+// answers, behind an item's flags.
+func (c *common) appendXattrs(b []byte, it item) []byte {
+	if !c.exchangesXattrs(it.flags) {
+		return b
+	}
+	index, ok := it.entry.Xattr()
+	if !ok {
+		return append(b, 0)
+	}
+	if !c.sending {
+		return c.xattrs.AppendRequest(b, index, it.have)
+	}
+	return c.xattrs.AppendData(b, index, func(name string) []byte { return c.rereadXattr(it.entry, name) })
+}
+
+// rereadXattr reads a long value when it is asked for.
+func (c *common) rereadXattr(e *filelist.Entry, name string) []byte {
+	a, err := c.sourceRoot(e).OpenAttrs(e.Path(), c.attrFlags(e.IsLink()))
+	var value []byte
+	if err == nil {
+		defer a.Close()
+		value, err = a.Get(name)
+	}
+	if err != nil {
+		c.failFile("failed to re-read xattr %s for %q: %v", name, e.Path(), reason(err))
+	}
+	return value
+}
+
+// readXattrPart reads what appendXattrs of the other side has written.
+func (c *common) readXattrPart(it item, e *filelist.Entry) error {
+	if !c.exchangesXattrs(it.flags) {
+		return nil
+	}
+	index, ok := e.Xattr()
+	switch {
+	case !ok:
+		return proto.Failf(proto.ExitProtocol, "the other side speaks of the attributes of %q, which has none", e.Path())
+	case c.sending:
+		c.xattrs.ReadRequest(c.R, index)
+	default:
+		c.xattrs.ReadData(c.R, index)
+	}
+	if c.R.Err() != nil {
+		return fmt.Errorf("read extended attributes: %w", c.R.Err())
+	}
+	return nil
+}
+
+// diffXattrs compares an entry's attributes with those that are there.
+func (g *generator) diffXattrs(e *filelist.Entry, p string, have rootfs.Info, exists bool) (differ bool) {
+	index, ok := e.Xattr()
+	if !ok {
+		return false
+	}
+	g.have = nil
+	if exists {
+		var err error
+		if g.have, err = g.readXattrs(g.root, p, have); err != nil {
+			g.failFile("reading the attributes of %q failed: %v", p, reason(err))
+		}
+	}
+	return !g.xattrs.At(index).Equal(g.have)
+}
+
+// itemXattrs sets the attributes of what an item without data is about; a
+// hard link has them from its first name (receiver.c:recv_files).
+func (r *receiver) itemXattrs(it item, e *filelist.Entry) {
+	const link = proto.ItemXname | proto.ItemLocalChange
+	if r.opt.Xattrs > 0 && it.flags&proto.ItemXattr != 0 && it.flags&link != link && !r.opt.DryRun {
+		r.setXattrs(e, r.path(e))
+	}
+}
+
+// dressTemp gives a file that is about to get the name p all that it should
+// have. Only root can set attributes of a file that it may not write; and
+// chown takes some of them away.
+func (r *receiver) dressTemp(t *rootfs.Temp, e *filelist.Entry, p string, m rootfs.Meta) error {
+	asRoot := os.Geteuid() == 0
+	if !asRoot {
+		r.setTempXattrs(t, e, p)
+	}
+	err := t.SetMetadata(m)
+	if asRoot {
+		r.setTempXattrs(t, e, p)
+	}
+	return err
+}
+
+// setXattrs gives what is at p the attributes of an entry (rsync.c:set_file_attrs).
+func (r *receiver) setXattrs(e *filelist.Entry, p string) {
+	index, ok := e.Xattr()
+	if !ok {
+		return
+	}
+	have, exists, err := r.lookupEntry(e, p)
+	if err != nil || !exists || !r.hasXattrs(have) {
+		return // told already
+	}
+	shut := os.Geteuid() != 0 && !have.IsSymlink() && have.Perm()&0o200 == 0
+	mode := rootfs.Meta{Fields: rootfs.FieldMode, Mode: have.Perm() | 0o200}
+	if shut && r.root.UpdateMetadata(p, have, mode) == nil {
+		defer func() {
+			mode.Mode = have.Perm()
+			if err := r.root.SetMetadata(p, mode); err != nil {
+				r.failFile("setting the mode of %q failed: %v", p, reason(err))
+			}
+		}()
+	}
+	a, err := r.root.OpenAttrs(p, 0)
+	if err != nil {
+		r.failFile("setting the attributes of %q failed: %v", p, reason(err))
+		return
+	}
+	defer a.Close()
+	r.applyXattrs(a, index, p, a)
+}
+
+// setTempXattrs gives a file that is about to get the name p the attributes of
+// an entry; long values may be taken from what is there.
+func (r *receiver) setTempXattrs(t *rootfs.Temp, e *filelist.Entry, p string) {
+	index, ok := e.Xattr()
+	if !ok {
+		return
+	}
+	old, err := r.root.OpenAttrs(p, 0)
+	if err == nil {
+		defer old.Close()
+	} else {
+		old = nil
+	}
+	r.applyXattrs(t.Attrs(), index, p, old)
+}
+
+// applyXattrs sets attributes and removes others (xattrs.c:rsync_xal_set).
+func (r *receiver) applyXattrs(a *rootfs.Attrs, index int32, p string, old *rootfs.Attrs) {
+	names, err := a.Names()
+	if ignoreUnsupported(err) != nil {
+		r.failFile("reading the attributes of %q failed: %v", p, reason(err))
+		return
+	}
+	wanted := map[string]bool{}
+	for _, x := range r.xattrs.At(index) {
+		wanted[x.Name] = true
+		value := []byte(x.Value)
+		if x.State != xattr.Full {
+			if value = r.oldXattr(old, x); value == nil {
+				r.failFile("Missing abbreviated xattr value, %s, for %q", x.Name, p)
+				continue
+			}
+			r.xattrs.Keep(index, x.Name, value)
+		}
+		if err := a.Set(x.Name, value); err != nil {
+			r.failFile("setting the attribute %s of %q failed: %v", x.Name, p, reason(err))
+		}
+	}
+	for _, name := range names {
+		if wanted[name] || !r.keepsXattr(name) {
+			continue
+		}
+		if err := a.Remove(name); err != nil {
+			r.failFile("removing the attribute %s of %q failed: %v", name, p, reason(err))
+		}
+	}
+}
+
+// oldXattr finds a value by its sum in what is there, nil if it is not.
+func (r *receiver) oldXattr(old *rootfs.Attrs, x xattr.Attr) []byte {
+	if old == nil {
+		return nil
+	}
+	value, err := old.Get(x.Name)
+	if err != nil || !xattr.New(x.Name, value).Same(x) {
+		return nil
+	}
+	return value
+}
