@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"net"
@@ -69,13 +70,18 @@ func (c *serveCmd) Run(ctx context.Context, s *streams) (err error) {
 	log.Info("empegsync " + version + " starting, listening on " + ln.Addr().String())
 	srv := &daemon.Server{
 		Config: cfg, Log: log, Umask: umask(), Grace: grace, Motd: motd(cfg.Global.MotdFile, log),
-		Worker: func(ctx context.Context, conn *os.File, job daemon.Job) error {
-			return daemon.Spawn(ctx, conn, job, logs, "worker")
-		},
+		Worker: spawner(logs),
 	}
 	err = srv.Serve(ctx, ln)
 	log.Info("stopped")
 	return err
+}
+
+// spawner starts the workers of a daemon: this program's verb of that name.
+func spawner(stderr io.Writer) func(context.Context, *os.File, daemon.Job) error {
+	return func(ctx context.Context, conn *os.File, job daemon.Job) error {
+		return daemon.Spawn(ctx, conn, job, stderr, "worker")
+	}
 }
 
 // load reads the configuration, or makes one of the drives.
@@ -136,6 +142,7 @@ func (c *serveCmd) drives() (*conf.Config, error) {
 		cfg.Modules = append(cfg.Modules, conf.Module{
 			Name: d.Name, Path: d.Path, Comment: "music of " + d.Name, ReadOnly: true, List: true, MaxVerbosity: 1,
 			UID: fmt.Sprint(os.Geteuid()), GID: fmt.Sprint(os.Getegid()),
+			UseChroot: conf.No, MungeSymlinks: conf.No,
 		})
 	}
 	return cfg, nil

@@ -5,9 +5,10 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
 	"strconv"
-	"sync"
+	"strings"
 
 	"github.com/empegsync/empegsync/pkg/rsync/daemon"
 	"github.com/empegsync/empegsync/pkg/rsync/options"
@@ -65,72 +66,29 @@ func daemonStdio(ctx context.Context, opt *options.Options, s *streams) int {
 		return rsyncError(s.err, "rsync: "+err.Error(), proto.ExitCode(err), "daemon")
 	}
 	defer restore()
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
 	// What goes wrong is told to the client; its terminal is no place for a log.
-	log := slog.New(daemon.NewLogHandler(&logFile{name: cfg.Global.LogFile, spare: io.Discard}))
-	srv := &daemon.Server{Config: cfg, Log: log, Umask: umask(), Grace: grace, Motd: motd(cfg.Global.MotdFile, log)}
-	if err := srv.Serve(ctx, newOneCall(conn, cancel)); err != nil {
+	logs := &logFile{name: cfg.Global.LogFile, spare: io.Discard}
+	log := slog.New(daemon.NewLogHandler(logs))
+	srv := &daemon.Server{
+		Config: cfg, Log: log, Umask: umask(), Grace: grace, Motd: motd(cfg.Global.MotdFile, log), Worker: spawner(logs),
+	}
+	if err := srv.ServeConn(ctx, conn, shellClient(os.Getenv)); err != nil {
 		return rsyncError(s.err, "rsync: "+err.Error(), proto.ExitSyntax, "daemon")
 	}
 	return exitOK
 }
 
-// oneCall is a listener for a connection that is there already: the first
-// Accept returns it, the next waits until it is over.
-type oneCall struct {
-	calls chan net.Conn
-	over  chan struct{}
-	once  sync.Once
-	addr  net.Addr
-}
-
-// newOneCall returns the listener; ended is called when the connection has been
-// closed.
-func newOneCall(conn net.Conn, ended func()) *oneCall {
-	l := &oneCall{calls: make(chan net.Conn, 1), over: make(chan struct{}), addr: conn.LocalAddr()}
-	l.calls <- &onlyCall{Conn: conn, ended: ended}
-	return l
-}
-
-// Accept implements net.Listener.
-func (l *oneCall) Accept() (net.Conn, error) {
-	select {
-	case c := <-l.calls:
-		return c, nil
-	case <-l.over:
-		return nil, net.ErrClosed
+// shellClient is the address of who has come over a remote shell, as sshd
+// tells it (clientname.c:client_addr).
+func shellClient(env func(string) string) string {
+	for _, name := range []string{"REMOTE_HOST", "SSH_CONNECTION", "SSH_CLIENT", "SSH2_CLIENT"} {
+		if words := strings.Fields(env(name)); len(words) > 0 {
+			if _, err := netip.ParseAddr(words[0]); err == nil {
+				return words[0]
+			}
+		}
 	}
-}
-
-// Close implements net.Listener.
-func (l *oneCall) Close() error {
-	l.once.Do(func() { close(l.over) })
-	return nil
-}
-
-// Addr implements net.Listener.
-func (l *oneCall) Addr() net.Addr { return l.addr }
-
-// onlyCall is the connection of a oneCall.
-type onlyCall struct {
-	net.Conn
-	ended func()
-}
-
-// Close implements net.Conn.
-func (c *onlyCall) Close() error {
-	err := c.Conn.Close()
-	c.ended()
-	return err
-}
-
-// CloseWrite ends what the client reads, while what it says still comes in.
-func (c *onlyCall) CloseWrite() error {
-	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
-		return half.CloseWrite()
-	}
-	return nil
+	return "0.0.0.0"
 }
 
 // runDaemon is "rsync --daemon": the verb serve in rsync's words, always in the

@@ -127,6 +127,9 @@ type Module struct {
 	// IgnoreErrors deletes in spite of errors, IgnoreNonreadable leaves out
 	// what cannot be read.
 	IgnoreErrors, IgnoreNonreadable bool
+	// MungeSymlinks makes links harmless on the way in and good again on the way
+	// out; unset: where the module is not a chroot of its own.
+	MungeSymlinks Tri
 	// OpenNoatime unset: as the client wishes.
 	OpenNoatime Tri
 	// TransferLogging writes a line in LogFormat for each file.

@@ -53,7 +53,7 @@ func moduleParams() []Param {
 		{Name: "log format", Default: "%o %h [%a] %m (%u) %f %l", field: func(_ *Global, m *Module) any { return &m.LogFormat }},
 		{Name: "max connections", Kind: KindInt, Default: "0", field: func(_ *Global, m *Module) any { return &m.MaxConnections }},
 		{Name: "max verbosity", Kind: KindInt, Default: "1", field: func(_ *Global, m *Module) any { return &m.MaxVerbosity }},
-		{Name: "munge symlinks", Kind: KindTri, Default: "unset", holds: only("unset")},
+		{Name: "munge symlinks", Kind: KindTri, Default: "unset", field: func(_ *Global, m *Module) any { return &m.MungeSymlinks }},
 		{Name: "name", advice: "give the name in the [header] and remove the line"},
 		{Name: "name converter", holds: empty},
 		{Name: "numeric ids", Kind: KindTri, Default: "unset", field: func(_ *Global, m *Module) any { return &m.NumericIDs }},

@@ -18,6 +18,7 @@ func (t *served) adapt(link *transfer.Link) error {
 	case conf.No:
 		t.opt.OpenNoatime = false
 	}
+	t.opt.MungeLinks = m.MungeSymlinks == conf.Yes
 	if m.IgnoreErrors {
 		t.opt.IgnoreErrors = true
 	}

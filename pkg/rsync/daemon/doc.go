@@ -4,9 +4,9 @@
 // misbehaves, stalls or makes this program fail ends its own session and
 // nothing else. Every module is confined to its folder by rootfs, whatever
 // "use chroot" says: no path, link or race leads out of it, and no privilege
-// is needed for that. A module whose uid or gid is not the daemon's own is
-// served by a worker, a process of its own that has given up root ([Spawn],
-// [Work]).
+// is needed for that. A module whose uid or gid is not the daemon's own, or
+// that is locked up in a chroot, is served by a worker, a process of its own
+// that has given up root and all that it does not need ([Spawn], [Work]).
 //
 //	ln, err := daemon.Listen(ctx, cfg.Global, "")
 //	if err != nil { ... }

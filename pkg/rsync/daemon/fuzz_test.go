@@ -56,7 +56,7 @@ func FuzzSession(f *testing.F) {
 		}
 		var log bytes.Buffer
 		s := &Server{Config: &conf.Config{Modules: []conf.Module{self}}, Log: slog.New(NewLogHandler(&log)), Umask: 0o022}
-		s.session(context.Background(), &tape{Reader: strings.NewReader(text)}, func() bool { return true })
+		s.session(context.Background(), &tape{Reader: strings.NewReader(text)}, newCaller("10.0.0.1"), func() bool { return true })
 		if strings.Contains(log.String(), "fault of this program") {
 			t.Fatalf("log:\n%s", &log)
 		}

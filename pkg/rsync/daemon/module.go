@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path"
 	"slices"
 	"strings"
 
@@ -15,6 +17,7 @@ import (
 	"github.com/empegsync/empegsync/pkg/rsync/proto"
 	"github.com/empegsync/empegsync/pkg/rsync/rootfs"
 	proc "github.com/empegsync/empegsync/pkg/rsync/session"
+	"github.com/empegsync/empegsync/pkg/rsync/transfer"
 )
 
 // module goes through what stands before a module: may this host come in, who
@@ -89,8 +92,14 @@ type task struct {
 // hears what the client wants of it, and has that done.
 func (c *session) open(ctx context.Context, m *conf.Module) error {
 	who, why := c.standing(m)
+	in := jailOf(m, os.Geteuid() == 0 && c.Worker != nil)
+	settle(m, in)
+	if why == "" && in.dir != "" && (os.Geteuid() != 0 || c.Worker == nil) {
+		c.log.Error("use chroot: only root can do that; remove the line, or the \"/./\" from the path, or start the daemon as root")
+		why = "chroot failed"
+	}
 	if why == "" {
-		why = c.missing(m)
+		why = c.missing(m, in)
 	}
 	if why != "" {
 		return c.refuse("%s", why)
@@ -115,8 +124,8 @@ func (c *session) open(ctx context.Context, m *conf.Module) error {
 	} else {
 		defer release()
 	}
-	if !who.same {
-		return c.hand(ctx, t, who)
+	if !who.same || in.dir != "" {
+		return c.hand(ctx, t, who, in)
 	}
 	if log := c.openLog(m); log != nil {
 		defer log.Close()
@@ -127,6 +136,19 @@ func (c *session) open(ctx context.Context, m *conf.Module) error {
 	}
 	c.grow(early)
 	return c.serve(ctx, t, func() *switchError { return nil })
+}
+
+// settle fills in what the module leaves to circumstance.
+func settle(m *conf.Module, in jail) {
+	if m.NumericIDs == conf.Unset && in.dir != "" {
+		m.NumericIDs = conf.Yes
+	}
+	if m.MungeSymlinks == conf.Unset {
+		m.MungeSymlinks = conf.No
+		if in.inner || in.dir == "" && m.Path != "/" {
+			m.MungeSymlinks = conf.Yes
+		}
+	}
 }
 
 // standing finds out as whom a module is served; why says why it is not.
@@ -148,13 +170,17 @@ func (c *session) standing(m *conf.Module) (who identity, why string) {
 }
 
 // missing says what of a module is not there, "" for nothing.
-func (c *session) missing(m *conf.Module) string {
+func (c *session) missing(m *conf.Module, in jail) string {
 	root, err := rootfs.Open(m.Path)
 	if err != nil {
 		c.log.Error("cannot open the module's path", "err", err)
 		return "chdir failed"
 	}
 	root.Close()
+	if munged := path.Join("/", in.dir, transfer.MungePrefix); m.MungeSymlinks == conf.Yes && isDir(munged) {
+		c.log.Error("Symlink munging is unsafe when a " + munged + " directory exists.")
+		return "daemon security issue -- contact admin"
+	}
 	if _, err := moduleRules(m); err != nil {
 		c.log.Error("the module's filter rules", "err", err)
 		return "the module's filter rules cannot be read"
@@ -240,4 +266,9 @@ func seed(opt *options.Options) int32 {
 	var b [4]byte
 	_, _ = rand.Read(b[:]) // never fails
 	return int32(binary.LittleEndian.Uint32(b[:]) | 1)
+}
+
+func isDir(name string) bool {
+	info, err := os.Stat(name)
+	return err == nil && info.IsDir()
 }

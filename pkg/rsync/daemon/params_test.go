@@ -43,18 +43,21 @@ func paramCases() []paramCase {
 		{"log format without %o", logging + "read only = no\nlog format = %n\n", "-a|--delete-before|src/|@URL@/m/", true},
 		{"log format of sums", logging + "log format = %C %n\n", "-a|--checksum-choice=md5|@URL@/m/|d/", true},
 		{"log of what cannot be printed", logging, "-a|@URL@/m/odd/|d/", true},
+		{"munged by default", "read only = no\nmunge symlinks = unset\n", "-rl|src/|@URL@/m/", false},
+		{"munged", "read only = no\nmunge symlinks = yes\n", "-rl|src/|@URL@/m/", false},
+		{"unmunged", "", "-rl|@URL@/m/|d/", false},
 		{"ignore errors", "read only = no\nignore errors = yes\n", "-r|--delete|src/|@URL@/m/", false},
 	}
 }
 
 func (p *place) params() *place {
 	p.write(map[string]string{
-		"m/one.txt": "1", "m/two.txt": "22", "m/keep.log": "l", "m/sub/x.txt": "x", "m/sub/deep/y.log": "y", "m/link": "-> one.txt",
+		"m/one.txt": "1", "m/two.txt": "22", "m/keep.log": "l", "m/sub/x.txt": "x", "m/sub/deep/y.log": "y", "m/link": "-> one.txt", "m/munged": "-> /rsyncd-munged/there",
 		"m/odd/a\x01b\nc\x7fd": "o", "m/é": "u", "m/private": "p",
 		"src/new.txt": "n", "src/one.txt": "changed", "src/new.log": "l", "src/sub/z": "z", "src/ln": "-> new.txt",
 		"inc": "# comment\n; comment\none.txt\nkeep.log\n", "exc": "*.log\n\n- sub/\n+ nothing\n", "d/": "", "have/one.txt": "1",
 	})
-	for _, f := range []string{"m/link", "src/ln"} {
+	for _, f := range []string{"m/link", "m/munged", "src/ln"} {
 		p.must(lchtimes(p.path(f)))
 	}
 	for _, d := range strings.Fields("m m/sub m/sub/deep m/odd src src/sub d have") {
@@ -82,7 +85,7 @@ func TestParams(t *testing.T) {
 			theirs, ours := newPlace(t).params(), newPlace(t).params()
 			there := theirs.debian(theirs.conf("[m]\npath = @DIR@/m\nmunge symlinks = no\n" + c.conf))
 			want := run(theirs, there)
-			server := ours.ours(ours.conf("[m]\npath = @DIR@/m\n"+c.conf), nil)
+			server := ours.ours(ours.conf("[m]\npath = @DIR@/m\nmunge symlinks = no\n"+c.conf), nil)
 			if d := cmp.Diff(want, run(ours, server.addr)); d != "" {
 				t.Errorf("C rsync's daemon (-) and ours (+):\n%s", d)
 			}

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -87,6 +88,19 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	return err
 }
 
+// ServeConn serves one connection that is there already, such as the pipes of
+// a remote shell, and closes it. from is the client's address, "" if it is not
+// known. It returns when the session is over; what went wrong in it has been
+// told to the client, and an error is about the configuration.
+func (s *Server) ServeConn(ctx context.Context, conn net.Conn, from string) error {
+	defer conn.Close()
+	if err := s.check(); err != nil {
+		return err
+	}
+	s.session(ctx, conn, newCaller(cmp.Or(from, host(conn))), func() bool { return true })
+	return nil
+}
+
 // house is a server at work.
 type house struct {
 	*Server
@@ -123,7 +137,7 @@ func (h *house) welcome(ctx context.Context, conn net.Conn) {
 	h.wg.Go(func() {
 		defer h.guests.leave(g)
 		defer conn.Close()
-		h.session(ctx, conn, func() bool { return h.guests.settle(g) })
+		h.session(ctx, conn, newCaller(host(conn)), func() bool { return h.guests.settle(g) })
 	})
 }
 

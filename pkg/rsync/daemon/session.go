@@ -46,12 +46,11 @@ const (
 )
 
 // session handles one connection, which it leaves open.
-func (s *Server) session(ctx context.Context, conn net.Conn, settle func() bool) {
+func (s *Server) session(ctx context.Context, conn net.Conn, who caller, settle func() bool) {
 	hello := s.HelloTimeout
 	if hello <= 0 {
 		hello = DefaultHelloTimeout
 	}
-	who := newCaller(host(conn))
 	c := &session{
 		Server: s, conn: conn, who: who, log: s.Log.With("from", who.text),
 		until: time.Now().Add(hello), settle: settle,

@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"reflect"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -35,6 +36,10 @@ type Job struct {
 	UID     uint32
 	GID     uint32
 	Groups  []uint32 // GID among them; none but GID where it is empty
+	// Chroot is a folder to lock the worker up in, "" for none; with
+	// ChrootTry it goes on if that cannot be done.
+	Chroot    string
+	ChrootTry bool
 	// Hello is what is left of the time that the client has for getting to
 	// its transfer.
 	Hello time.Duration
@@ -45,20 +50,16 @@ type Job struct {
 
 // hand passes the session to a worker process that gives up root: in one
 // process, threads of different users would share one address space.
-func (c *session) hand(ctx context.Context, t task, who identity) error {
+func (c *session) hand(ctx context.Context, t task, who identity, in jail) error {
 	early, err := c.early()
 	if err != nil {
 		return err
 	}
-	tcp, ok := c.conn.(*net.TCPConn)
-	if !ok {
-		return fmt.Errorf("cannot pass a %T to a worker", c.conn)
-	}
-	f, err := tcp.File()
+	f, done, err := passable(c.conn)
 	if err != nil {
 		return fmt.Errorf("pass the connection to a worker: %w", err)
 	}
-	defer f.Close()
+	defer done()
 	log := c.openLog(t.module)
 	if log != nil {
 		defer log.Close()
@@ -67,8 +68,43 @@ func (c *session) hand(ctx context.Context, t task, who identity) error {
 	return c.Worker(ctx, f, Job{
 		Module: *t.module, Args: t.args, Refusal: t.refusal, Version: c.caps.Version, Early: early, Umask: c.Umask,
 		From: c.who.text, Host: c.who.name, User: c.user,
-		UID: who.UID, GID: who.GID, Groups: who.Groups, Hello: time.Until(c.until), Log: log,
+		UID: who.UID, GID: who.GID, Groups: who.Groups, Chroot: in.dir, ChrootTry: in.expend, Hello: time.Until(c.until), Log: log,
 	})
+}
+
+// passable makes of a connection a descriptor that another process can go on
+// with. What is no socket, such as the pipes of a remote shell, is carried from
+// and to one here. done ends that, when the worker has ended.
+func passable(conn net.Conn) (f *os.File, done func(), err error) {
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		if f, err = tcp.File(); err != nil {
+			return nil, nil, err
+		}
+		return f, func() { f.Close() }, nil
+	}
+	pair, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	theirs, ours := os.NewFile(uintptr(pair[0]), "worker's end"), os.NewFile(uintptr(pair[1]), "our end")
+	local, err := net.FileConn(ours)
+	ours.Close()
+	if err != nil {
+		theirs.Close()
+		return nil, nil, err
+	}
+	var wg sync.WaitGroup
+	_ = conn.SetDeadline(time.Time{}) // the worker keeps the time
+	go func() {
+		_, _ = io.Copy(local, conn)
+		_ = local.(*net.UnixConn).CloseWrite()
+	}()
+	wg.Go(func() { _, _ = io.Copy(conn, local) })
+	return theirs, func() {
+		theirs.Close() // the last of it that is open: the copy to the client ends
+		wg.Wait()
+		local.Close()
+	}, nil
 }
 
 // early returns what the client has sent ahead and nobody has read.
@@ -227,29 +263,7 @@ func Work(ctx context.Context, in io.Reader, conn net.Conn, log *slog.Logger) er
 	}
 	c.whole(ctx, func() error {
 		c.grow(job.Early)
-		return c.serve(ctx, task{&job.Module, job.Args, job.Refusal}, job.become)
+		return c.serve(ctx, task{&job.Module, job.Args, job.Refusal}, func() *switchError { return job.become(c.log) })
 	})
-	return nil
-}
-
-// become gives up root for the module's user, for good
-// (clientserver.c:rsync_module).
-func (j Job) become() *switchError {
-	groups := []int{int(j.GID)}
-	if len(j.Groups) > 0 {
-		groups = groups[:0]
-	}
-	for _, g := range j.Groups {
-		groups = append(groups, int(g))
-	}
-	if err := syscall.Setgroups(groups); err != nil {
-		return &switchError{"setgroups", fmt.Sprintf("setgroups %v: %v", groups, err)}
-	}
-	if err := syscall.Setgid(int(j.GID)); err != nil {
-		return &switchError{"setgid", fmt.Sprintf("setgid %d: %v", j.GID, err)}
-	}
-	if err := syscall.Setuid(int(j.UID)); err != nil {
-		return &switchError{"setuid", fmt.Sprintf("setuid %d: %v", j.UID, err)}
-	}
 	return nil
 }
