@@ -14,6 +14,7 @@ unshare|util-linux|required|the demo makes a namespace of its own with it
 ip|iproute2|optional|gives that namespace an address
 gcc|gcc|required|the race detector links with it
 /usr/include/stdlib.h|libc6-dev|required|the race detector links with it
+rz|lrzsz|required|a player side of a serial line
 busybox|busybox|required|a small shell to try scripts for players with
 git|git|required|tells the version
 qemu-system-arm|qemu-system-arm|optional|make vmtest and make image run boards in it

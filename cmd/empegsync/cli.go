@@ -30,6 +30,7 @@ type cli struct {
 	Setup     setupCmd     `cmd:"" help:"Ask what an installed player shall be, and write its configuration."`
 	Reinstate reinstateCmd `cmd:"" help:"Repair the installation after an upgrade of the player's software."`
 	Uninstall uninstallCmd `cmd:"" help:"Take this program off a player, and put everything back."`
+	Console   consoleCmd   `cmd:"" help:"From a PC: install it on a player over the serial line, and be its terminal."`
 	Start     startCmd     `cmd:"" help:"Do in the background what the player's role asks for; the boot hook runs this."`
 
 	Worker workerCmd `cmd:"" hidden:"" help:"Serve one session as another user; started by serve."`
