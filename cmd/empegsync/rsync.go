@@ -14,6 +14,7 @@ import (
 	"github.com/empegsync/empegsync/pkg/rsync/options"
 	"github.com/empegsync/empegsync/pkg/rsync/proto"
 	farend "github.com/empegsync/empegsync/pkg/rsync/server"
+	"github.com/empegsync/empegsync/pkg/rsync/session"
 	"github.com/empegsync/empegsync/pkg/rsync/transfer"
 )
 
@@ -38,6 +39,7 @@ type rsyncRun struct {
 	report *client.Report
 	client *client.Client
 	caps   proto.Caps
+	log    *runLog
 }
 
 // runRsync is rsync: the same command lines, lines of output and exit codes.
@@ -55,6 +57,12 @@ func runRsync(ctx context.Context, words []string, s *streams) int {
 	case opt.Help:
 		fmt.Fprint(s.out, rsyncHelp())
 		return exitOK
+	case opt.InfoHelp:
+		fmt.Fprint(s.out, options.InfoHelpText())
+		return exitOK
+	case opt.DebugHelp:
+		fmt.Fprint(s.out, options.DebugHelpText())
+		return exitOK
 	case opt.Version:
 		fmt.Fprintln(s.out, versionText())
 		return exitOK
@@ -62,11 +70,18 @@ func runRsync(ctx context.Context, words []string, s *streams) int {
 		fmt.Fprint(s.err, rsyncHelp())
 		return rsyncError(s.err, "", proto.ExitSyntax, "client")
 	}
-	r := &rsyncRun{streams: s, opt: opt}
+	if names := opt.Undebugged(); len(names) > 0 && opt.Quiet == 0 {
+		fmt.Fprintf(s.err, "rsync: there is nothing to show for --debug=%s: see --debug=help\n", strings.Join(names, ","))
+	}
+	out, done := buffered(s.out, opt.Outbuf)
+	defer done()
+	r := &rsyncRun{streams: &streams{s.in, out, s.err}, opt: opt}
+	r.openLog()
 	summary, err := r.run(ctx)
 	if summary != nil {
-		fmt.Fprint(s.out, summary)
+		fmt.Fprint(out, summary)
 	}
+	done()
 	return r.ended(err)
 }
 
@@ -100,12 +115,17 @@ func rsyncError(w io.Writer, text string, code proto.Exit, who string) int {
 	if text != "" {
 		fmt.Fprintln(w, client.Escape(text))
 	}
+	fmt.Fprintln(w, errorLine(code, who))
+	return int(code)
+}
+
+// errorLine is the last line of a run that has failed.
+func errorLine(code proto.Exit, who string) string {
 	kind := "error"
 	if code == proto.ExitVanished {
 		kind = "warning"
 	}
-	fmt.Fprintf(w, "rsync %s: %s (code %d) [%s=%s]\n", kind, client.ErrorName(code), int(code), who, version)
-	return int(code)
+	return fmt.Sprintf("rsync %s: %s (code %d) [%s=%s]", kind, client.ErrorName(code), int(code), who, version)
 }
 
 // ended prints how the run went wrong, if it did.
@@ -122,12 +142,18 @@ func (r *rsyncRun) ended(err error) int {
 	lines := strings.Split(text, "\n")
 	for _, l := range lines[:len(lines)-1] {
 		fmt.Fprintln(r.err, client.Escape(l))
+		r.log.line(l)
 	}
 	who := "Receiver"
 	if r.report != nil && r.report.Building {
 		who = "sender"
 	}
-	return rsyncError(r.err, lines[len(lines)-1], proto.ExitCode(err), who)
+	code := proto.ExitCode(err)
+	if last := lines[len(lines)-1]; last != "" {
+		r.log.line(last)
+	}
+	r.log.line(errorLine(code, who))
+	return rsyncError(r.err, lines[len(lines)-1], code, who)
 }
 
 // run sorts out who has what, and does it.
@@ -168,6 +194,7 @@ func (r *rsyncRun) run(ctx context.Context) (fmt.Stringer, error) {
 	if err != nil && !client.Partial(err) {
 		return nil, err
 	}
+	r.log.summary(sum, err)
 	return sum, err
 }
 
@@ -195,17 +222,38 @@ func (r *rsyncRun) prepare(ctx context.Context, route client.Route) {
 			Default: os.Getenv("RSYNC_RSH"), Connect: os.Getenv("RSYNC_CONNECT_PROG"), Stderr: r.streams.err,
 		},
 		Started: func(words []string) {
-			if r.opt.Verbose > 1 && r.opt.Quiet == 0 {
+			if r.opt.ShowsCommand() && r.opt.Quiet == 0 {
 				fmt.Fprintf(r.out, "opening connection using: %s  (%d args)\n", strings.Join(words, " "), len(words))
 			}
 		},
-		Agreed: func(caps proto.Caps) { r.caps, r.report.Incremental = caps, caps.IncRecurse; r.report.Begin() },
+		Debug: func(line string) {
+			if r.opt.Quiet == 0 {
+				fmt.Fprintln(r.report.Lines(), line)
+			}
+		},
+		Agreed: func(a session.Agreed) {
+			r.caps, r.report.Incremental = a.Caps, a.Caps.IncRecurse
+			r.report.FileSum, r.report.ListSum = a.FileSum, a.ListSum
+			r.report.Begin()
+		},
+	}
+	if r.log != nil {
+		r.report.Log = r.log.line
+	}
+	if !pull {
+		r.report.Prefix = func(e *filelist.Entry) string {
+			dir, _ := transfer.SplitSource(route.Sources[e.From])
+			if strings.HasPrefix(route.Sources[e.From], "/") || dir != "." {
+				return dir
+			}
+			return ""
+		}
 	}
 }
 
 func (r *rsyncRun) pull(ctx context.Context, route client.Route) (transfer.Stats, error) {
 	dest, err := farend.OpenDest(route.Dest, func(dir string) {
-		if r.opt.Quiet == 0 && (r.opt.Verbose > 0 || r.opt.Itemize > 0 || r.opt.Progress) {
+		if r.opt.Quiet == 0 && (r.opt.Info(options.InfoName) > 0 || r.opt.Format() != "") {
 			fmt.Fprintln(r.report.Lines(), "created directory "+client.Escape(dir))
 		}
 	})
@@ -213,7 +261,7 @@ func (r *rsyncRun) pull(ctx context.Context, route client.Route) (transfer.Stats
 		return transfer.Stats{}, err
 	}
 	defer dest.Root.Close()
-	if r.opt.Verbose > 1 && r.opt.Quiet == 0 {
+	if r.opt.ShowsMatches() && r.opt.Quiet == 0 {
 		farend.AfterAccept(&dest, func() { fmt.Fprintln(r.report.Lines(), farend.DeltaLine(r.opt)) })
 	}
 	return r.client.Pull(ctx, route.From, dest)

@@ -129,6 +129,8 @@ func comparable(out string) []string {
 		{`[0-9.,KM]+ bytes/sec`, "RATE bytes/sec"},
 		{` +[0-9.]+[kMG]B/s +[0-9:?]+`, " RATE TIME"},
 		{`(sent|received) [0-9.,K]+ bytes`, "$1 N bytes"},
+		{`([.]iL)s(f)`, "$1$2"}, // names are never converted here
+		{`(127.0.0.1 port) \d+`, "$1 N"}, {` (real|ours)/`, " SIDE/"},
 		{`speedup is [0-9.,K]+`, "speedup is S"},
 		{`(Total bytes sent|Total bytes received|File list size|File list generation time|File list transfer time): .*`, "$1"},
 	} {
@@ -136,7 +138,14 @@ func comparable(out string) []string {
 	}
 	var deleted, rest []string
 	for l := range strings.SplitSeq(strings.ReplaceAll(out, "\r", "^"), "\n") {
-		if strings.Contains(l, "deleting ") {
+		if strings.Contains(l, "^") { // a line that is rewritten
+			parts := strings.Split(l, "^")
+			for i := range parts {
+				parts[i] = strings.TrimRight(parts[i], " ")
+			}
+			l = strings.Join(slices.Compact(parts), "^")
+		}
+		if strings.Contains(l, "deleting ") || strings.Contains(l, "_del.") || strings.Contains(l, "del._") || strings.Contains(l, "|del.|") || strings.HasSuffix(l, "touched") {
 			deleted = append(deleted, l)
 		} else {
 			rest = append(rest, l)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -36,8 +37,10 @@ type Client struct {
 	Secrets Secrets
 	// Started, if not nil, is told the command line of a remote shell.
 	Started func(words []string)
+	// Debug, if not nil, is told what --debug wants said of the connection.
+	Debug func(line string)
 	// Agreed, if not nil, is told what both sides speak, before the list.
-	Agreed func(proto.Caps)
+	Agreed func(session.Agreed)
 	// ReadFile reads the files that the options name, such as that of
 	// --exclude-from; nil reads them from the disk.
 	ReadFile func(name string) ([]byte, error)
@@ -78,6 +81,9 @@ func (c *Client) dial(ctx context.Context, r Remote) (*conn, error) {
 	case c.Shell.Connect != "":
 		p, err = c.Shell.dialProgram(ctx, r)
 	default:
+		if c.Debug != nil && c.Options.ShowsConnection() {
+			c.Debug(fmt.Sprintf("opening tcp connection to %s port %d", r.Host, r.port()))
+		}
 		nc, err = Dial(ctx, r, c.Options)
 	}
 	if err != nil {
@@ -255,7 +261,7 @@ func (c *Client) shake(cn *conn, places []Remote, push bool, rules *filter.Rules
 		return l, err
 	}
 	if c.Agreed != nil {
-		c.Agreed(a.Caps)
+		c.Agreed(a)
 	}
 	return transfer.Link{
 		Chmod: changes,
@@ -287,6 +293,9 @@ func (c *Client) enter(cn *conn, places []Remote, push bool) (proto.Caps, error)
 		return caps, proto.Failf(proto.ExitStartClient, "%s: the daemon ended the session without serving the module", places[0])
 	}
 	open, secluded := c.arguments(caps.CompatFlags, places, push)
+	if c.Debug != nil && c.Options.ShowsCommand() {
+		c.Debug(fmt.Sprintf("sending daemon args: %s  (%d args)", strings.Join(open, " "), len(open)))
+	}
 	if err := session.SendArgs(cn.w, caps, open); err != nil {
 		return caps, err
 	}

@@ -117,7 +117,7 @@ func (l *lister) read(list *filelist.List, limit int) error {
 		if e.Mark&filelist.MarkDropped != 0 {
 			continue
 		}
-		l.count(e)
+		l.stats.Count(e)
 		// A folder is shown ahead of what is in it.
 		if !l.Caps.IncRecurse || !e.IsDir() || e.Path() == "." {
 			l.show(e)
@@ -159,23 +159,6 @@ func (l *lister) parts(list *filelist.List) error {
 			return err
 		}
 		l.echoes++
-	}
-}
-
-func (l *lister) count(e *filelist.Entry) {
-	switch {
-	case e.IsRegular():
-		l.stats.Files++
-		l.stats.TotalSize += e.Size
-	case e.IsDir():
-		l.stats.Dirs++
-	case e.IsLink():
-		l.stats.Links++
-		l.stats.TotalSize += e.Size
-	case e.IsDevice():
-		l.stats.Devices++
-	default:
-		l.stats.Specials++
 	}
 }
 

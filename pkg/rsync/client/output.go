@@ -10,8 +10,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/empegsync/empegsync/pkg/rsync/checksum"
 	"github.com/empegsync/empegsync/pkg/rsync/filelist"
-	"github.com/empegsync/empegsync/pkg/rsync/logformat"
 	"github.com/empegsync/empegsync/pkg/rsync/options"
 	"github.com/empegsync/empegsync/pkg/rsync/proto"
 	"github.com/empegsync/empegsync/pkg/rsync/transfer"
@@ -32,6 +32,14 @@ type Printer struct {
 	// Created and Deletions count what was made and removed.
 	Created, Deletions Kinds
 
+	// Log, if not nil, gets the lines of --log-file, without their beginning.
+	Log func(line string)
+	// Prefix gives the place that an entry is sent from; nil where files come
+	// from elsewhere.
+	Prefix func(e *filelist.Entry) string
+	// FileSum and ListSum are what the session has agreed on.
+	FileSum, ListSum checksum.Algorithm
+
 	mu     sync.Mutex
 	before func() // called with mu held ahead of each line
 }
@@ -42,63 +50,123 @@ func (p *Printer) Listed(int, bool) {}
 // Data implements transfer.Observer.
 func (p *Printer) Data(*filelist.Entry, int64) {}
 
-// names reports whether changed files are named.
-func (p *Printer) names() bool {
-	o := p.Options
-	return o.Quiet == 0 && (o.Verbose > 0 || o.Itemize > 0 || o.Progress)
-}
-
-// Item prints a line if -v or -i asks for one (log.c:maybe_log_item,
+// Item prints and logs a line if one is asked for (log.c:maybe_log_item,
 // rsync.c:set_file_attrs).
 func (p *Printer) Item(e *filelist.Entry, f proto.Item) { p.item(e, f, "") }
 
 // Linked implements transfer.LinkObserver.
-func (p *Printer) Linked(e *filelist.Entry, f proto.Item, to string) {
-	p.item(e, f, " => "+Escape(to))
-}
+func (p *Printer) Linked(e *filelist.Entry, f proto.Item, to string) { p.item(e, f, to) }
 
 func (p *Printer) item(e *filelist.Entry, f proto.Item, link string) {
-	significant := f&proto.ItemSignificant != 0
-	o := p.Options
 	if f&proto.ItemNew != 0 {
 		p.mu.Lock()
 		p.Created.add(e.Mode)
 		p.mu.Unlock()
 	}
-	shown := f&proto.ItemTransfer != 0 || significant && (f&proto.ItemLocalChange != 0 || e.IsDir())
+	r := &record{entry: e, flags: f, link: link, now: time.Now()}
+	significant := f&proto.ItemSignificant != 0
+	o := p.Options
+	transferred := f&proto.ItemTransfer != 0
+	shown := transferred || link != "" || significant && (f&proto.ItemLocalChange != 0 || e.IsDir())
+	if has := o.Itemizes(); has > 0 && !shown {
+		shown = significant || has > 1 || o.Info(options.InfoName) > 1
+	}
+	format := o.Format()
 	switch {
-	case !p.names():
-	case o.Itemize > 0:
-		if significant || o.Verbose > 1 || o.Itemize > 1 {
-			p.line(p.Out, logformat.Itemize(e, f, p.Sending, o.Times)+" "+Name(e)+link)
+	case !shown:
+		p.unchanged(e, significant)
+	case transferred && options.Late(format) && !o.DryRun:
+		if o.Info(options.InfoName) > 0 && o.Info(options.InfoProgress) == 1 {
+			p.show(p.name(e))
 		}
-	case shown:
-		p.line(p.Out, Name(e)+link)
-	case o.Verbose < 2 || e.IsDir() || p.PeerTells:
-	case significant:
-		p.line(p.Out, Escape(e.Path()))
-	default:
-		p.line(p.Out, Escape(e.Path())+" is uptodate")
+	case format != "":
+		p.show(p.format(format, r))
+	}
+	if shown && !transferred && (significant || options.FormatHas(p.logFormat(), 'i')) {
+		p.log(p.format(p.logFormat(), r))
 	}
 }
 
-// Deleted prints a deletion if -v or -i asks for it (log.c:log_delete).
+// unchanged names a file that is up to date under -vv.
+func (p *Printer) unchanged(e *filelist.Entry, significant bool) {
+	switch {
+	case p.Options.Info(options.InfoName) < 2 || e.IsDir() || p.PeerTells:
+	case significant:
+		p.show(e.Path())
+	default:
+		p.show(e.Path() + " is uptodate")
+	}
+}
+
+// Passed implements transfer.FileObserver.
+func (p *Printer) Passed(e *filelist.Entry, f proto.Item, m transfer.Passage) {
+	r := &record{entry: e, flags: f, moved: m, now: time.Now()}
+	if format := p.Options.Format(); options.Late(format) && !p.Options.DryRun {
+		p.show(p.format(format, r))
+	}
+	if !p.Options.DryRun {
+		p.log(p.format(p.logFormat(), r))
+	}
+}
+
+// logFormat is how changes are logged (options.c:parse_arguments).
+func (p *Printer) logFormat() string {
+	if p.Options.LogFileFormat == "" {
+		return "%i %n%L"
+	}
+	return p.Options.LogFileFormat
+}
+
+// Deleted prints and logs a deletion if that is asked for (log.c:log_delete).
 func (p *Printer) Deleted(path string, mode uint32) {
 	p.mu.Lock()
 	p.Deletions.add(mode)
 	p.mu.Unlock()
-	if !p.names() {
-		return
+	e := &filelist.Entry{Mode: mode}
+	e.SetPath(path)
+	r := &record{entry: e, deleted: true, now: time.Now()}
+	how := func(format string) string {
+		if options.FormatHas(format, 'i') || options.FormatHas(format, 'o') {
+			return p.format(format, r)
+		}
+		return p.format("deleting %n", r)
 	}
-	name := Escape(path)
-	if mode&filelist.ModeType == filelist.ModeDir {
-		name += "/"
+	if format := p.Options.Format(); format != "" || p.Options.Info(options.InfoDel) > 0 {
+		p.show(how(format))
 	}
-	if p.Options.Itemize > 0 {
-		p.line(p.Out, "*deleting   "+name)
-		return
+	if !p.Options.DryRun {
+		p.log(how(p.logFormat()))
 	}
-	p.line(p.Out, "deleting "+name)
+}
+
+// show prints a line on the standard output, names made safe, unless under -q.
+func (p *Printer) show(text string) {
+	if p.Options.Quiet == 0 {
+		p.line(p.Out, p.safe(text))
+	}
+}
+
+// log adds a line to the log file.
+func (p *Printer) log(text string) {
+	if p.Log != nil {
+		p.Log(p.safe(text))
+	}
+}
+
+// safe makes what is not printable visible; with -8 only control characters.
+func (p *Printer) safe(text string) string {
+	if p.Options.EightBit {
+		return EscapeControls(text)
+	}
+	return Escape(text)
+}
+
+// name is how an entry is named where no format says.
+func (p *Printer) name(e *filelist.Entry) string {
+	if e.IsDir() {
+		return e.Path() + "/"
+	}
+	return e.Path()
 }
 
 // Message prints what the peer or this side has to say.
@@ -114,7 +182,10 @@ func (p *Printer) Message(tag proto.Tag, text string) {
 		return
 	}
 	for l := range strings.SplitSeq(text, "\n") {
-		p.line(to, Escape(l))
+		p.line(to, p.safe(l))
+		if tag != proto.TagClient {
+			p.log(l)
+		}
 	}
 }
 
@@ -125,19 +196,6 @@ func (p *Printer) line(w io.Writer, text string) {
 		p.before()
 	}
 	fmt.Fprintln(w, text)
-}
-
-// Name returns an entry's name as a line shows it: a slash after folders, the
-// target after links (log.c: %n%L).
-func Name(e *filelist.Entry) string {
-	n := Escape(e.Path())
-	switch {
-	case e.IsDir():
-		return n + "/"
-	case e.IsLink() && e.Target() != "":
-		return n + " -> " + Escape(e.Target())
-	}
-	return n
 }
 
 // Escape shows what is not printable as \#ooo, the byte in octal, so that a
@@ -165,6 +223,19 @@ func Escape(s string) string {
 			b.WriteString(s[i : i+n])
 		}
 		i += n
+	}
+	return b.String()
+}
+
+// EscapeControls is [Escape] under -8: characters beyond ASCII stay.
+func EscapeControls(s string) string {
+	var b strings.Builder
+	for i := range len(s) {
+		if c := s[i]; c < ' ' && c != '\t' || isEscape(s[i:]) {
+			fmt.Fprintf(&b, "\\#%03o", c)
+		} else {
+			b.WriteByte(c)
+		}
 	}
 	return b.String()
 }

@@ -146,11 +146,14 @@ func splitHostPort(s string) (host string, port int, err error) {
 
 // Address returns host:port for dialling.
 func (r Remote) Address() string {
-	port := r.Port
-	if port == 0 {
-		port = DefaultPort
+	return net.JoinHostPort(r.Host, strconv.Itoa(r.port()))
+}
+
+func (r Remote) port() int {
+	if r.Port == 0 {
+		return DefaultPort
 	}
-	return net.JoinHostPort(r.Host, strconv.Itoa(port))
+	return r.Port
 }
 
 func (r Remote) String() string {

@@ -3,9 +3,11 @@ package client
 import (
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/empegsync/empegsync/pkg/rsync/filelist"
+	"github.com/empegsync/empegsync/pkg/rsync/options"
 	"github.com/empegsync/empegsync/pkg/rsync/proto"
 )
 
@@ -33,8 +35,12 @@ type Report struct {
 	done     int64
 	transfer int // files so far
 	index    int // of last
-	total    int
-	whole    bool // total counts them all
+	// of the whole run, for --info=progress2
+	first     time.Time
+	sum, size int64 // bytes of finished files, of all files
+	open      bool  // a line of progress stands open
+	total     int
+	whole     bool // total counts them all
 }
 
 func (r *Report) now() time.Time {
@@ -47,15 +53,19 @@ func (r *Report) now() time.Time {
 // headed reports whether the list's making is shown (flist.c:show_filelist_progress).
 func (r *Report) headed() bool {
 	o := r.Options
-	return o.Quiet == 0 && (o.Verbose > 0 || o.Progress) && o.TransferDirs()
+	return o.Quiet == 0 && o.Info(options.InfoFlist) > 0 && o.TransferDirs()
 }
+
+// counts reports whether the list's entries are counted while they come.
+func (r *Report) counts() bool { return r.Options.Info(options.InfoFlist) > 1 }
 
 // Begin prints the heading, once there is a connection (flist.c:start_filelist_progress).
 func (r *Report) Begin() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.before = r.finish
+	r.before = r.close
 	r.started = r.now()
+	r.log(r.Heading)
 	if !r.headed() {
 		return
 	}
@@ -69,7 +79,7 @@ func (r *Report) Begin() {
 	}
 	r.heading = true
 	fmt.Fprint(r.Out, r.Heading+" ... ")
-	if r.Options.Progress && r.Building {
+	if r.counts() && r.Building {
 		fmt.Fprint(r.Out, "\n 0 files...\r")
 	}
 }
@@ -79,7 +89,7 @@ func (r *Report) Listed(n int, done bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !done {
-		if r.heading && r.Options.Progress {
+		if r.heading && r.counts() {
 			fmt.Fprintf(r.Out, " %d files...\r", n)
 		}
 		return
@@ -90,8 +100,9 @@ func (r *Report) Listed(n int, done bool) {
 	}
 	r.heading = false
 	switch {
-	case !r.Options.Progress:
+	case !r.counts():
 		fmt.Fprintln(r.Out, "done")
+		r.log("done")
 	case n == 1:
 		fmt.Fprintln(r.Out, "1 file to consider")
 	default:
@@ -110,14 +121,20 @@ func (r *Report) Position(index, total int) {
 // Item implements transfer.Observer.
 func (r *Report) Item(e *filelist.Entry, f proto.Item) {
 	r.Printer.Item(e, f)
-	if f&proto.ItemTransfer == 0 || !r.Options.Progress || r.Options.Quiet > 0 || r.Options.DryRun {
+	if f&proto.ItemTransfer == 0 || r.Options.Info(options.InfoProgress) == 0 || r.Options.Quiet > 0 || r.Options.DryRun {
 		return
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.transfer++
 	r.last, r.moving, r.done = *e, true, 0
-	r.began, r.shown = r.now(), time.Time{}
+	r.began = r.now()
+	if r.first.IsZero() {
+		r.first = r.began
+	}
+	if !r.overall() {
+		r.shown = time.Time{}
+	}
 	if !r.Building && e.Size > 0 {
 		r.progress(0)
 	}
@@ -125,7 +142,7 @@ func (r *Report) Item(e *filelist.Entry, f proto.Item) {
 
 // Data implements transfer.Observer.
 func (r *Report) Data(_ *filelist.Entry, done int64) {
-	if !r.Options.Progress {
+	if r.Options.Info(options.InfoProgress) == 0 {
 		return
 	}
 	r.mu.Lock()
@@ -138,29 +155,44 @@ func (r *Report) Data(_ *filelist.Entry, done int64) {
 // progressEvery is how often a file's progress is shown (progress.c:show_progress).
 const progressEvery = time.Second
 
-// progress shows how far a file has come.
+// progress shows how far a file, or the whole of a run, has come.
 func (r *Report) progress(done int64) {
 	r.done = done
 	now := r.now()
+	size, since := r.last.Size, r.began
+	if r.overall() {
+		done, size, since = r.sum+done, r.size, r.first
+	}
 	if !r.shown.IsZero() && now.Sub(r.shown) < progressEvery {
 		return
 	}
 	rate, remain := 0.0, "   0:00:00"
 	if !r.shown.IsZero() {
-		rate = speed(done, now.Sub(r.began))
+		rate = speed(done, now.Sub(since))
 		remain = "  ??:??:??"
 		if rate > 0 {
-			remain = clock(time.Duration(float64(r.last.Size-done) / 1024 / rate * float64(time.Second)))
+			remain = clock(time.Duration(float64(size-done) / 1024 / rate * float64(time.Second)))
 		}
 	}
 	r.shown = now
-	fmt.Fprint(r.Out, r.progressLine(done, rate, remain), "  ")
+	r.open = r.overall()
+	fmt.Fprint(r.Out, r.progressLine(done, size, rate, remain), "  ")
 }
 
-func (r *Report) progressLine(done int64, rate float64, remain string) string {
+// overall reports whether it is the whole of a run whose progress is shown.
+func (r *Report) overall() bool { return r.Options.Info(options.InfoProgress) > 1 }
+
+// Total implements transfer.Totaler.
+func (r *Report) Total(size int64) {
+	r.mu.Lock()
+	r.size = size
+	r.mu.Unlock()
+}
+
+func (r *Report) progressLine(done, size int64, rate float64, remain string) string {
 	percent := 100
-	if r.last.Size > 0 && done < r.last.Size {
-		percent = int(float64(done) * 100 / float64(r.last.Size))
+	if size > 0 && done < size {
+		percent = int(float64(done) * 100 / float64(size))
 	}
 	unit := "kB/s"
 	switch {
@@ -169,7 +201,7 @@ func (r *Report) progressLine(done int64, rate float64, remain string) string {
 	case rate > 1024:
 		rate, unit = rate/1024, "MB/s"
 	}
-	if r.last.Size > 0 && done == 0 {
+	if size > 0 && done == 0 {
 		percent = 0
 	}
 	return fmt.Sprintf("\r%15s %3d%% %7.2f%s %s", Number(done, r.Options.HumanReadable), percent, rate, unit, remain)
@@ -199,17 +231,34 @@ func (r *Report) finish() {
 	}
 	r.moving = false
 	now := r.now()
+	done, size, since := r.last.Size, r.last.Size, r.began
+	r.sum += r.last.Size
+	if r.overall() {
+		done, size, since = r.sum, r.size, r.first
+	}
 	if r.shown.IsZero() && r.last.Size > 0 {
 		// What was found at the other side was not reported as data.
 		r.shown = now
-		fmt.Fprint(r.Out, r.progressLine(r.last.Size, speed(r.last.Size, now.Sub(r.began)), "   0:00:00"), "  ")
+		fmt.Fprint(r.Out, r.progressLine(done, size, speed(done, now.Sub(since)), "   0:00:00"), "  ")
 	}
-	line := r.progressLine(r.last.Size, speed(r.last.Size, now.Sub(r.began)), clock(now.Sub(r.began)))
+	line := r.progressLine(done, size, speed(done, now.Sub(since)), clock(now.Sub(since)))
 	check := "to"
 	if !r.whole {
 		check = "ir"
 	}
-	fmt.Fprintf(r.Out, "%s (xfr#%d, %s-chk=%d/%d)\n", line, r.transfer, check, r.total-r.index-1, r.total)
+	fmt.Fprintf(r.Out, "%s (xfr#%d, %s-chk=%d/%d)", line, r.transfer, check, r.total-r.index-1, r.total)
+	if r.open = r.overall(); !r.open {
+		fmt.Fprintln(r.Out)
+	}
+}
+
+// close ends an open line before another is printed.
+func (r *Report) close() {
+	r.finish()
+	if r.open {
+		r.open = false
+		fmt.Fprintln(r.Out)
+	}
 }
 
 // End closes what stands open on the last line and returns how long the list
@@ -217,7 +266,7 @@ func (r *Report) finish() {
 func (r *Report) End() time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.finish()
+	r.close()
 	if r.heading {
 		r.heading = false
 		fmt.Fprintln(r.Out)
@@ -234,6 +283,9 @@ func (r *Report) Lines() io.Writer { return writer{r} }
 func (w writer) Write(p []byte) (int, error) {
 	w.r.mu.Lock()
 	defer w.r.mu.Unlock()
-	w.r.finish()
+	w.r.close()
+	for line := range strings.SplitSeq(strings.TrimSuffix(string(p), "\n"), "\n") {
+		w.r.log(line)
+	}
 	return w.r.Out.Write(p)
 }

@@ -78,10 +78,10 @@ func (s Summary) String() string {
 	if o.Quiet > 0 {
 		return ""
 	}
-	if o.Stats {
+	if o.Info(options.InfoStats) > 1 {
 		s.statistics(&b)
 	}
-	if o.Stats || o.Verbose > 0 {
+	if o.Info(options.InfoStats) > 0 {
 		moved := s.Stats.Read + s.Stats.Written
 		rate := float64(moved) / (0.5 + s.Elapsed.Truncate(time.Second).Seconds())
 		h := o.HumanReadable

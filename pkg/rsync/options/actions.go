@@ -111,6 +111,32 @@ func setMotd(t Tri) action {
 	return func(s *state, _ string) *Error { s.Motd = t; return nil }
 }
 
+// logFormat is what a client tells a server of its output, and an old name of
+// --out-format on a client's own line.
+func logFormat(s *state, arg string) *Error {
+	if s.mode == server {
+		s.LogFormat = arg
+		return nil
+	}
+	s.OutFormat = arg
+	return nil
+}
+
+func outbuf(s *state, arg string) *Error {
+	// options.c:parse_arguments takes a word for its first letter.
+	switch {
+	case arg != "" && strings.ContainsAny(arg[:1], "nNuU"):
+		s.Outbuf = "N"
+	case arg != "" && strings.ContainsAny(arg[:1], "lL"):
+		s.Outbuf = "L"
+	case arg != "" && strings.ContainsAny(arg[:1], "bBfF"):
+		s.Outbuf = "B"
+	default:
+		return syntaxError("Invalid --outbuf setting -- specify N, L, or B.")
+	}
+	return nil
+}
+
 func becomeServer(s *state, _ string) *Error {
 	if s.mode == client {
 		s.become = server
@@ -285,11 +311,13 @@ func logFormatWord(o *Options, p Peer) string {
 	switch {
 	case !p.Push:
 		return ""
-	case o.Itemize > 1:
+	case o.Itemizes() > 1:
 		return "--log-format=%i%I"
-	case o.Itemize == 1:
+	case o.Itemizes() == 1:
 		return "--log-format=%i"
-	case o.Progress && o.Verbose == 0:
+	case FormatHas(o.OutFormat, 'o'):
+		return "--log-format=%o"
+	case o.Format() != "" && o.Verbose == 0:
 		return "--log-format=X" // names are shown, though not verbosely
 	}
 	return ""

@@ -175,6 +175,15 @@ type Options struct {
 	Progress      bool
 	Stats         bool
 	HumanReadable int // count of -h: 0 groups digits, 1 units of 1000, 2 of 1024; -1 for --no-h
+	// OutFormat is how changes are listed, LogFileFormat how LogFile has them; ""
+	// for the usual ways, see Format.
+	OutFormat, LogFileFormat, LogFile string
+	// InfoHelp and DebugHelp ask what there is to ask for.
+	InfoHelp, DebugHelp bool
+	info                [infoWords]level
+	debug               [debugWords]level
+	EightBit            bool   // -8: names are shown as they are
+	Outbuf              string // N, L or B; "" for the usual way
 	// LogFormat is what a client tells a server about its own output:
 	// "%i", "%i%I", "%o", "X" or "". // options.c:server_options
 	LogFormat string

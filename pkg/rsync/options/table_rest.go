@@ -12,17 +12,20 @@ func outputRows() []row {
 		flag("stats", "", "show totals at the end", func(o *Options) *bool { return &o.Stats }).word(128, onlyPush),
 		count("human-readable", "h", "show numbers with units; twice: units of 1024", func(o *Options) *int { return &o.HumanReadable }).
 			from("2.6.7").no().undo(func(s *state, _ string) *Error { s.HumanReadable = -1; return nil }),
-		value("log-format", "", "FORMAT", "what the server must know of the client's output", text(func(o *Options) *string { return &o.LogFormat })).in(server),
-		todo("out-format", "", "FORMAT", "choose how changes are listed").from("2.6.9"),
-		todo("log-file", "", "FILE", "log to FILE").from("2.6.9").asDaemon(""),
-		todo("log-file-format", "", "FMT", "choose what is logged").from("2.6.9").asDaemon(""),
-		todo("info", "", "FLAGS", "choose what to say").from("3.1.0"),
-		todo("debug", "", "FLAGS", "choose what to say for finding faults").from("3.1.0"),
+		value("log-format", "", "FORMAT", "an old name of --out-format", logFormat),
+		value("out-format", "", "FORMAT", "choose how changes are listed, as in \"%i %n%L\"",
+			text(func(o *Options) *string { return &o.OutFormat })).in(client).from("2.6.9"),
+		value("log-file", "", "FILE", "log to FILE what is done", text(func(o *Options) *string { return &o.LogFile })).in(client).
+			from("2.6.9").asDaemon(""),
+		value("log-file-format", "", "FMT", "choose how changes are logged", text(func(o *Options) *string { return &o.LogFileFormat })).
+			in(client).from("2.6.9").asDaemon(""),
+		value("info", "", "FLAGS", "choose what to say; --info=help lists it", setInfo).from("3.1.0").toServer(106, infoWord),
+		value("debug", "", "FLAGS", "choose what to say for finding faults; --debug=help", setDebug).from("3.1.0"),
 		todo("stderr", "", "MODE", "choose where messages go: errors, all, client").from("3.2.3"),
 		todo("msgs2stderr", "", "", "an old form of --stderr=all").noLong().undo(lacking("--no-msgs2stderr")),
 		value("motd", "", "", "show the daemon's message of the day (as is usual)", setMotd(Yes)).in(client).noLong().undo(setMotd(No)),
-		todo("8-bit-output", "8", "", "show names as they are").from("2.6.7").no(),
-		todo("outbuf", "", "N|L|B", "buffer output: not, by line, by block").from("3.1.0"),
+		flag("8-bit-output", "8", "show names as they are", func(o *Options) *bool { return &o.EightBit }).in(client).from("2.6.7").no(),
+		value("outbuf", "", "N|L|B", "buffer output: not, by line, by block", outbuf).in(client).from("3.1.0"),
 	}
 }
 

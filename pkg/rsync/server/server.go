@@ -138,7 +138,7 @@ func (c *active) receive(ctx context.Context, link transfer.Link, rules transfer
 		return proto.Failf(proto.ExitSyntax, "there are %d destinations: %q", len(c.Options.Args), c.Options.Args)
 	}
 	to, err := OpenDest(dest, func(dir string) {
-		if c.Options.Verbose > 0 || strings.Contains(c.Options.LogFormat, "%i") {
+		if c.Options.Info(options.InfoName) > 0 || strings.Contains(c.Options.LogFormat, "%i") {
 			c.tell(proto.TagInfo, "created directory "+dir)
 		}
 	})
@@ -146,7 +146,7 @@ func (c *active) receive(ctx context.Context, link transfer.Link, rules transfer
 		return err
 	}
 	defer to.Root.Close()
-	if c.Options.Verbose > 1 {
+	if c.Options.ShowsMatches() {
 		AfterAccept(&to, func() { c.tell(proto.TagInfo, DeltaLine(c.Options)) })
 	}
 	_, err = transfer.Receive(ctx, link, c.Options, to, c.Umask, rules, c)

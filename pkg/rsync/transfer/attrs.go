@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/empegsync/empegsync/pkg/rsync/filelist"
+	"github.com/empegsync/empegsync/pkg/rsync/options"
 	"github.com/empegsync/empegsync/pkg/rsync/proto"
 	"github.com/empegsync/empegsync/pkg/rsync/rootfs"
 )
@@ -103,7 +104,7 @@ func (g *generator) tell(index int32, e *filelist.Entry, flags proto.Item) {
 
 func (g *generator) tellItem(e *filelist.Entry, it item) {
 	flags := it.flags
-	if flags&proto.ItemSignificant == 0 && g.opt.Verbose < 2 && g.opt.Itemize < 2 && g.opt.LogFormat != "%i%I" {
+	if flags&proto.ItemSignificant == 0 && g.opt.Info(options.InfoName) < 2 && g.opt.Itemizes() < 2 && g.opt.LogFormat != "%i%I" {
 		return
 	}
 	if !g.Caps.ItemFlags {

@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"github.com/empegsync/empegsync/pkg/rsync/filelist"
+	"github.com/empegsync/empegsync/pkg/rsync/options"
 	"github.com/empegsync/empegsync/pkg/rsync/proto"
 	"github.com/empegsync/empegsync/pkg/rsync/rootfs"
 )
@@ -92,7 +93,7 @@ func (b *backups) keep(p string, move bool) (moved bool, err error) {
 		}
 		moved, err = b.take(root, p, name, move, info)
 	}
-	if err == nil && b.opt.Verbose > 1 {
+	if err == nil && b.opt.Info(options.InfoBackup) > 0 {
 		b.report(proto.TagInfo, "backed up %s to %s", p, shown)
 	}
 	return moved, err

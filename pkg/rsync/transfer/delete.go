@@ -151,7 +151,7 @@ func (g *generator) tellDeleted(p string, mode uint32) {
 	g.obs.Deleted(p, mode)
 	switch {
 	case !g.Server:
-	case g.opt.Verbose == 0 && g.opt.LogFormat == "":
+	case g.opt.Info(options.InfoDel) == 0 && g.opt.LogFormat == "":
 	case !g.Caps.DeletedMessages:
 		g.report(proto.TagInfo, "deleting %s", p)
 	case kind(mode) == 1:

@@ -169,7 +169,7 @@ func (g *generator) entry(index int32) error {
 		err = g.link(index, e, p, have, exists)
 	case e.IsDevice() && g.opt.Devices && g.mayMakeDevices(), e.IsSpecial() && g.opt.Specials:
 		err = g.node(index, e, p, have, exists)
-	default:
+	case g.opt.Info(options.InfoNonreg) > 0:
 		g.report(proto.TagInfo, "skipping non-regular file %q", p)
 	}
 	return g.tolerate(err)

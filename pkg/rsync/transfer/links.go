@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/empegsync/empegsync/pkg/rsync/filelist"
+	"github.com/empegsync/empegsync/pkg/rsync/options"
 	"github.com/empegsync/empegsync/pkg/rsync/proto"
 	"github.com/empegsync/empegsync/pkg/rsync/rootfs"
 )
@@ -78,7 +79,7 @@ func (w *walker) look(root *rootfs.Root, p string, in rootfs.Info) (rootfs.Info,
 	if err != nil || !unsafeLink(target, p) {
 		return in, err
 	}
-	if w.opt.Verbose > 0 {
+	if w.opt.Info(options.InfoSymsafe) > 0 {
 		w.report(proto.TagInfo, "copying unsafe symlink %q -> %q", p, target)
 	}
 	return referent(root, p)
@@ -179,7 +180,7 @@ func (g *generator) ignoredLink(e *filelist.Entry, p string) bool {
 	if !g.opt.SafeLinks || !unsafeLink(e.Target(), p) {
 		return false
 	}
-	if g.opt.Verbose > 0 {
+	if g.opt.Info(options.InfoSymsafe) > 0 {
 		g.report(proto.TagInfo, "ignoring unsafe symlink %q -> %q", p, e.Target())
 	}
 	return true

@@ -97,6 +97,7 @@ func (f *fileReceiver) item(it item, e *filelist.Entry) error {
 	if f.pos != nil {
 		f.pos.Position(it.position(), f.parts.entries())
 	}
+	f.begin()
 	if it.flags&proto.ItemTransfer == 0 {
 		f.noteItem(e, it)
 		f.itemXattrs(it, e)

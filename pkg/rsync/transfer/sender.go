@@ -27,8 +27,10 @@ type sender struct {
 	whole   hash.Hash
 	phase   int
 	scratch []byte
-	tokens  *tokenWriter
-	chunk   []byte // of a file that is sent whole and compressed
+	// what the searches for blocks came to
+	hits, falseHits int64
+	tokens          *tokenWriter
+	chunk           []byte // of a file that is sent whole and compressed
 }
 
 // Send lists the sources, answers the receiving side's requests, and ends the
@@ -67,6 +69,9 @@ func (s *sender) run(ctx context.Context) error {
 	}
 	if err := s.answer(ctx); err != nil {
 		return err
+	}
+	if s.opt.ShowsMatches() { // match.c:match_report
+		s.report(proto.TagInfo, "total: matches=%d  hash_hits=%d  false_alarms=%d data=%d", s.hits-s.falseHits, s.hits, s.falseHits, s.stats.Literal)
 	}
 	if e := s.ioError.Load(); e != announced && s.Caps.CompatFlags {
 		s.W.Message(proto.TagIOError, wire.AppendInt32(nil, e))
@@ -137,6 +142,7 @@ func (s *sender) request(it item, e *filelist.Entry) error {
 	if s.pos != nil {
 		s.pos.Position(it.position(), s.parts.entries())
 	}
+	s.begin()
 	if it.flags&proto.ItemTransfer == 0 {
 		s.noteItem(e, it)
 		_, err := s.W.Write(s.appendItem(nil, it))
@@ -199,6 +205,8 @@ func (s *sender) sendFile(it item, e *filelist.Entry, sig *delta.Signature, lim 
 		st, err = delta.Search(src, sig, s.sums, s.whole, s.tokens)
 		s.stats.Literal += st.Literal
 		s.stats.Matched += st.Matched
+		s.hits += st.Hits
+		s.falseHits += st.FalseHits
 	}
 	if err != nil {
 		return err

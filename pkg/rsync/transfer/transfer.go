@@ -84,6 +84,12 @@ type Positioner interface {
 	Position(index, total int)
 }
 
+// Totaler is an [Observer] that also wants to know how many bytes the files of
+// the list have, as far as the list is known.
+type Totaler interface {
+	Total(bytes int64)
+}
+
 // LinkObserver is an [Observer] that is told of hard links by Linked instead
 // of Item: e becomes another name of the file that is called to.
 type LinkObserver interface {
@@ -92,7 +98,10 @@ type LinkObserver interface {
 
 // Passage is what it took to bring one file across.
 type Passage struct {
-	Read, Written int64  // bytes on the wire, as this side counts them
+	// Read and Written are bytes of data on the wire, as this side counts them.
+	// The receiving side's requests do not count, for they run ahead
+	// (log.c:remember_initial_stats).
+	Read, Written int64
 	Sum           []byte // the strong sum of all of it, unseeded or not
 }
 
@@ -102,16 +111,26 @@ type FileObserver interface {
 	Passed(e *filelist.Entry, flags proto.Item, p Passage)
 }
 
-// passage starts counting for a [FileObserver]; the function that it returns
-// tells of the file.
+// begin starts the count of a file's bytes.
+func (c *common) begin() {
+	c.moved.Read = c.R.Payload()
+	if c.sending {
+		c.moved.Written = c.W.Payload()
+	}
+}
+
+// passage returns what tells a [FileObserver] of a file.
 func (c *common) passage(e *filelist.Entry, flags proto.Item) func(sum []byte) {
 	o, ok := c.obs.(FileObserver)
 	if !ok {
 		return func([]byte) {}
 	}
-	read, written := c.R.Total(), c.W.Total()
 	return func(sum []byte) {
-		o.Passed(e, flags, Passage{c.R.Total() - read, c.W.Total() - written, sum})
+		p := Passage{Read: c.R.Payload() - c.moved.Read, Sum: sum}
+		if c.sending {
+			p.Written = c.W.Payload() - c.moved.Written
+		}
+		o.Passed(e, flags, p)
 	}
 }
 
@@ -134,6 +153,7 @@ type common struct {
 	rules      Rules
 	obs        Observer
 	pos        Positioner // obs, if it is one
+	total      Totaler    // obs, if it is one
 	limits     delta.SumLimits
 	out        wire.IndexCoder
 	in         wire.IndexCoder
@@ -146,6 +166,7 @@ type common struct {
 
 	onPart      func(index int32) error // reads a part of the list that is announced; nil: none may come
 	onNoSend    func(index int32)       // hears of what the sender could not open; may be nil
+	moved       Passage                 // where a file's bytes began to count
 	wake        func()                  // has the owner of W send messages soon; may be nil
 	sending     bool
 	peerDeleted [5]int // deletions that the peer has told of
@@ -159,6 +180,7 @@ func newCommon(l Link, opt *options.Options, rules Rules, obs Observer) *common 
 	}
 	c.pos, _ = obs.(Positioner)
 	c.xattrs = &xattr.Table{}
+	c.total, _ = obs.(Totaler)
 	c.limits = delta.SumLimits{
 		OnWire:  l.Caps.SumLenOnWire,
 		Size:    int32(l.FileSum.Size()),
@@ -310,19 +332,27 @@ func Fields(opt *options.Options, sum checksum.Algorithm) filelist.Fields {
 
 func (c *common) fields() filelist.Fields { return Fields(c.opt, c.ListSum) }
 
-func (c *common) count(e *filelist.Entry) {
+// Count adds a list entry to the counts.
+func (s *Stats) Count(e *filelist.Entry) {
 	switch {
 	case e.IsRegular():
-		c.stats.Files++
-		c.stats.TotalSize += e.Size
+		s.Files++
+		s.TotalSize += e.Size
 	case e.IsDir():
-		c.stats.Dirs++
+		s.Dirs++
 	case e.IsLink():
-		c.stats.Links++
-		c.stats.TotalSize += e.Size
+		s.Links++
+		s.TotalSize += e.Size
 	case e.IsDevice():
-		c.stats.Devices++
+		s.Devices++
 	default:
-		c.stats.Specials++
+		s.Specials++
+	}
+}
+
+func (c *common) count(e *filelist.Entry) {
+	c.stats.Count(e)
+	if c.total != nil {
+		c.total.Total(c.stats.TotalSize)
 	}
 }

@@ -36,6 +36,7 @@ type Reader struct {
 	onBlock   func() error
 
 	total int64 // raw bytes read from src
+	data  int64 // bytes of payload consumed
 }
 
 // NewReader returns a reader with a buffer of size bytes (at least 512).
@@ -57,6 +58,10 @@ func (r *Reader) Err() error { return r.err }
 
 // Total returns the raw bytes read so far, frame headers included.
 func (r *Reader) Total() int64 { return r.total }
+
+// Payload returns the bytes of data consumed so far, frame headers and messages
+// left out (io.c:total_data_read).
+func (r *Reader) Payload() int64 { return r.data }
 
 // Buffered returns how many bytes can be had without blocking.
 func (r *Reader) Buffered() int { return r.w - r.r }
@@ -226,6 +231,7 @@ func (r *Reader) payload() []byte {
 
 func (r *Reader) consume(n int) {
 	r.r += n
+	r.data += int64(n)
 	if r.mux {
 		r.frame -= n
 	}
@@ -277,6 +283,7 @@ func (r *Reader) Read(p []byte) (int, error) {
 		if err != nil {
 			r.err = err
 		}
+		r.data += int64(n)
 		if r.mux {
 			r.frame -= n
 			r.eofInside()

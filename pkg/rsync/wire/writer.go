@@ -24,6 +24,7 @@ type Writer struct {
 	mux   atomic.Bool
 	err   error
 	total int64
+	data  int64 // bytes of payload written
 
 	mu     sync.Mutex
 	queue  []byte      // message frames that wait for the owner
@@ -52,6 +53,10 @@ func (w *Writer) Total() int64 {
 	return w.total + int64(w.Pending())
 }
 
+// Payload returns the bytes of data written so far, frame headers and messages
+// left out (io.c:total_data_written).
+func (w *Writer) Payload() int64 { return w.data }
+
 // Pending returns the bytes that wait in the buffer.
 func (w *Writer) Pending() int {
 	if !w.queued.Load() {
@@ -73,6 +78,7 @@ func (w *Writer) Write(p []byte) (int, error) {
 		w.buf = append(w.buf, p[:c]...)
 		p = p[c:]
 	}
+	w.data += int64(n - len(p))
 	return n - len(p), w.err
 }
 
@@ -135,6 +141,7 @@ func (w *Writer) FillFrom(prefix []byte, n int, fill func(p []byte) error) error
 		return err
 	}
 	w.buf = w.buf[:at+n]
+	w.data += int64(len(prefix) + n)
 	return nil
 }
 

@@ -1,0 +1,91 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// ways are a copy between two folders in each way there is.
+func ways() []string {
+	return []string{"src/ dst/", "SHELL:src/ dst/", "src/ SHELL:dst/", "DAEMON:src/ dst/", "src/ DAEMON:dst/"}
+}
+
+// TestRsyncWords compares our output with that of Debian's rsync for --info and
+// --out-format, and the like.
+func TestRsyncWords(t *testing.T) {
+	t.Parallel()
+	w := newTwin(t)
+	const all = "%n|%L|%i|%l|%'l|%''l|%b|%c|%C|%M|%B|%U|%G|%f|%o|%m|%%|%z|%20n|%-20n|%'10l|%"
+	for _, flags := range []string{
+		"-a --info=name", "-av --info=name0", "-a --info=name2,stats2", "-av --info=stats0,flist0", "-a --info=all2,progress0,flist1 --delete", "-avv --info=none",
+		"-av --info=del0 --delete", "-a --info=del --delete", "-avv --delete", "-a --info=progress2", "-a --progress --info=flist0",
+		"-ac --delete --out-format=" + all, "-aI --out-format=" + all + " --cc=xxh64", "-aiiI --out-format=%o_%n --cc=md5", "-a --delete --out-format=%n", "-av --delete --out-format=%o_%n", "-a --log-format=%i_%n", "-a --progress --out-format=%b_%n",
+		"-rl --out-format=%U_%G_%n", "-av --outbuf=B", "-a8v --outbuf=N",
+	} {
+		for _, way := range ways() {
+			w.same(t, flags+" "+way)
+		}
+	}
+	for _, line := range []string{"--info=nonsense a b", "--debug=nonsense a b", "--outbuf=x a b"} {
+		w.same(t, line)
+	}
+}
+
+// TestRsyncLog compares log files.
+func TestRsyncLog(t *testing.T) {
+	t.Parallel()
+	w := newTwin(t)
+	for _, flags := range []string{"-av --delete", "-a --delete", "-a --log-file-format=%o_%n_%l", "-avn --delete", "-a --log-file-format=%n --delete", "-ai --info=stats0"} {
+		for _, way := range ways() {
+			t.Run(flags+" "+way, func(t *testing.T) {
+				w.fill(t)
+				var logs []string
+				for _, side := range sides {
+					w.run(t, side, flags+" --log-file=log "+way)
+					text, err := os.ReadFile(w.dir + "/" + side + "/log")
+					must(t, err)
+					for _, r := range []struct{ from, to string }{
+						{`(?m)^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d \[\d+\] `, "TIME "}, {`total size \d+`, "total size N"},
+						{`(?m)rsync error: .*$`, "rsync error"}, {`(?m)(\[sender\] )?link_stat .* failed.*$`, "link_stat"}, {`rsync: `, ""},
+					} {
+						text = regexp.MustCompile(r.from).ReplaceAll(text, []byte(r.to))
+					}
+					logs = append(logs, string(text))
+				}
+				if d := cmp.Diff(comparable(logs[0]), comparable(logs[1])); d != "" {
+					t.Errorf("-rsync's +ours:\n%s", d)
+				}
+			})
+		}
+	}
+	r := start(t, exec.Command(w.ours, "-a", "--log-file="+w.dir+"/no/such", w.dir+"/ours/src/", w.dir+"/copy")).wait()
+	if r.code != 0 || !strings.Contains(r.err, "failed to open log-file") {
+		t.Errorf("a log that cannot be: %s", r)
+	}
+}
+
+// TestRsyncHelpOfWords: what may be asked for is listed, as many words as
+// rsync's help has.
+func TestRsyncHelpOfWords(t *testing.T) {
+	t.Parallel()
+	words := regexp.MustCompile(`(?m)^[A-Z]+ |^\d\) .*$`)
+	for _, option := range []string{"--info=help", "--debug=help"} {
+		want, err := exec.Command("rsync", option).Output()
+		must(t, err)
+		r := call(t, "rsync", option)
+		if d := cmp.Diff(words.FindAllString(string(want), -1), words.FindAllString(r.out, -1)); d != "" || r.code != 0 {
+			t.Errorf("%s: code %d\n%s", option, r.code, d)
+		}
+	}
+	dir := tempDir(t)
+	r := call(t, "rsync", "--debug=io,cmd,hash2", "-r", dir+"/", dir+"/x")
+	if r.code != 0 || !strings.Contains(r.err, fmt.Sprintf("--debug=%s", "HASH,IO")) {
+		t.Errorf("--debug: %s", r)
+	}
+}
