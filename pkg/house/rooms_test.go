@@ -39,6 +39,7 @@ func rooms() []room {
 
 		{"pkg/rsync/wire", codec, nil, "the bounded reader and the writer under all other codecs"},
 		{"pkg/rsync/compress", codec, []string{"pkg/rsync/wire"}, "token streams are read through the bounded reader"},
+		{"pkg/rsync/acl", codec, []string{"pkg/rsync/wire"}, "access control lists are read through the bounded reader"},
 		{"pkg/rsync/xattr", codec, []string{"pkg/rsync/wire"}, "lists of attributes are read through the bounded reader"},
 		{"pkg/rsync/filelist", codec, []string{"pkg/rsync/wire"}, "entries are read through the bounded reader"},
 		{"pkg/rsync/logformat", codec, []string{"pkg/rsync/filelist"}, "a line about an entry, for whoever writes it"},

@@ -430,10 +430,10 @@ func (d *Decoder) readEnd(r *wire.Reader, l *List) {
 	case d.caps.IncRecurse:
 		l.Users, l.Groups = d.newUsers, d.newGroups
 	case d.fields.Names:
-		if d.fields.UID {
+		if d.fields.UID || d.fields.ACLs {
 			l.Users = d.readIDs(r)
 		}
-		if d.fields.GID {
+		if d.fields.GID || d.fields.ACLs {
 			l.Groups = d.readIDs(r)
 		}
 	}

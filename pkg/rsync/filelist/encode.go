@@ -15,6 +15,7 @@ type Fields struct {
 	Inodes   bool // which names are of one file (-H)
 	SumLen   int  // bytes of checksum with each regular file (-c), 0: none
 	Names    bool // names of owners and groups (not --numeric-ids)
+	ACLs     bool // ids in access control lists, whose names then travel, too
 	Atimes   bool // access times of what is not a folder (-U)
 }
 
@@ -415,10 +416,10 @@ func (e *Encoder) AppendEnd(b []byte, ioError int32, users, groups []IDName) []b
 		b = append(b, 0)
 	}
 	if e.fields.Names && !e.caps.IncRecurse {
-		if e.fields.UID {
+		if e.fields.UID || e.fields.ACLs {
 			b = e.appendIDs(b, users)
 		}
-		if e.fields.GID {
+		if e.fields.GID || e.fields.ACLs {
 			b = e.appendIDs(b, groups)
 		}
 	}

@@ -39,13 +39,14 @@ type Entry struct {
 
 // extra is what few entries have.
 type extra struct {
-	target       string // of a symbolic link
-	major, minor uint32 // of a device
-	sum          string // strong checksum of a regular file (--checksum)
-	linked       bool   // one of several names of one file (--hard-links)
-	dev, ino     uint64 // which file: equal pairs are one
-	atime        int64  // seconds since 1970 (--atimes)
-	xattr        int32  // which list of extended attributes, plus 1; 0: none
+	target       string   // of a symbolic link
+	major, minor uint32   // of a device
+	sum          string   // strong checksum of a regular file (--checksum)
+	linked       bool     // one of several names of one file (--hard-links)
+	dev, ino     uint64   // which file: equal pairs are one
+	atime        int64    // seconds since 1970 (--atimes)
+	acls         [2]int32 // access and default list, plus 1; 0: none
+	xattr        int32    // which list of extended attributes, plus 1; 0: none
 }
 
 // Mark is a set of flags that an entry has on this side.
@@ -143,6 +144,18 @@ func (e *Entry) Atime() int64 {
 
 // SetAtime sets the access time.
 func (e *Entry) SetAtime(t int64) { e.extra().atime = t }
+
+// ACLs returns the indexes of the entry's access control lists in the
+// connection's tables; that of the default list is -1 for what is no folder.
+func (e *Entry) ACLs() (access, defaults int32, ok bool) {
+	if e.ext == nil {
+		return 0, 0, false
+	}
+	return e.ext.acls[0] - 1, e.ext.acls[1] - 1, e.ext.acls[0] > 0
+}
+
+// SetACLs sets these indexes.
+func (e *Entry) SetACLs(access, defaults int32) { e.extra().acls = [2]int32{access + 1, defaults + 1} }
 
 // Xattr returns the index of the entry's extended attributes in the
 // connection's table, if it has any that are known.

@@ -7,6 +7,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/empegsync/empegsync/pkg/rsync/acl"
 	"github.com/empegsync/empegsync/pkg/rsync/proto"
 	"golang.org/x/sys/unix"
 )
@@ -139,6 +140,54 @@ func TestXattrs(t *testing.T) {
 				roles = []string{"our client pulls", "our server sends", "our server receives"}
 			}
 			oracle{flags: strings.Fields(flags), source: attributedTree, dest: olderAttributes, roles: roles}.run(t)
+		})
+	}
+}
+
+// listedTree has access control lists of all kinds.
+func listedTree(s *sandbox, dir string) {
+	plainTree(s, dir)
+	user := func(id uint32, perms uint8) acl.Name { return acl.Name{ID: id, Perms: perms, IsUser: true} }
+	group := func(id uint32, perms uint8) acl.Name { return acl.Name{ID: id, Perms: perms} }
+	s.list(dir+"/file", acl.Access, acl.List{User: 6, Group: 4, Mask: 6, Other: 4, Names: []acl.Name{user(1, 6), user(7777, 4), group(2, 6)}})
+	s.list(dir+"/script", acl.Access, acl.List{User: 7, Group: 5, Mask: 5, Other: 0, Names: []acl.Name{user(0, 7), group(0, 5), group(7777, 1)}})
+	s.list(dir+"/sub/secret", acl.Access, acl.List{User: 6, Group: 4, Mask: 0, Other: 0})
+	s.list(dir+"/sub", acl.Access, acl.List{User: 7, Group: 0, Mask: 7, Other: 1, Names: []acl.Name{group(2, 7)}})
+	s.list(dir+"/sub", acl.Default, acl.List{User: 7, Group: 5, Mask: 5, Other: 0, Names: []acl.Name{user(1, 5)}})
+	s.list(dir+"/sub/bin", acl.Default, acl.List{User: 7, Group: 5, Mask: acl.None, Other: 5})
+	s.settle(dir, "sub/bin", "sub", ".")
+}
+
+func (s *sandbox) list(p, which string, l acl.List) {
+	s.t.Helper()
+	if err := unix.Lsetxattr(p, which, l.Append(nil), 0); err != nil {
+		s.t.Fatalf("the tests need a file system with access control lists for temporary files: %v", err)
+	}
+}
+
+// otherLists has some of listedTree's files, with other lists.
+func otherLists(s *sandbox, dir string) {
+	olderTree(s, dir)
+	named := []acl.Name{{ID: 3, Perms: 7, IsUser: true}}
+	s.list(dir+"/file", acl.Access, acl.List{User: 6, Group: 4, Mask: 6, Other: 4, Names: named})
+	s.list(dir+"/sub/bin/tool", acl.Access, acl.List{User: 6, Group: 4, Mask: 6, Other: 4, Names: named})
+	s.list(dir+"/sub/bin", acl.Default, acl.List{User: 7, Group: 5, Mask: 7, Other: 5, Names: named})
+	s.list(dir, acl.Default, acl.List{User: 7, Group: 7, Mask: 7, Other: 5, Names: named})
+	s.settle(dir, "sub/bin", "sub")
+}
+
+// TestACLs compares -A with rsync.
+func TestACLs(t *testing.T) {
+	for i, flags := range []string{
+		"-aiA", "-aiAX --no-i-r", "-aAiH --numeric-ids", "-rtAi", "-aiAX --protocol=30 --no-i-r", "-aAni", "-aAi --usermap=daemon:9 --groupmap=0:8", "-aAi --chmod=g-w",
+		"-aAIi --no-o --no-g",
+	} {
+		t.Run(flags, func(t *testing.T) {
+			roles := someRoles(i)
+			if i < 2 {
+				roles = nil
+			}
+			oracle{flags: strings.Fields(flags), source: listedTree, dest: otherLists, roles: roles}.run(t)
 		})
 	}
 }

@@ -42,6 +42,7 @@ type Attributes struct {
 	Super             Super
 	Atimes            int  // count of -U; from 2 on files are read without changing theirs
 	OpenNoatime       bool // --open-noatime
+	ACLs              bool // -A, which implies Perms
 	Xattrs            int  // count of -X; from 2 on rsync's own attributes are copied, too
 
 	// What happens to symbolic links.
@@ -134,6 +135,18 @@ func executabilityLetter(o *Options, p Peer) string {
 }
 
 func atimesLetters(o *Options, _ Peer) string { return strings.Repeat("U", min(o.Atimes, 2)) }
+
+func setACLs(s *state, _ string) *Error {
+	s.ACLs, s.Perms = true, true
+	return nil
+}
+
+func aclLetter(o *Options, _ Peer) string {
+	if o.ACLs {
+		return "A"
+	}
+	return ""
+}
 
 func xattrLetters(o *Options, _ Peer) string { return strings.Repeat("X", min(o.Xattrs, 2)) }
 

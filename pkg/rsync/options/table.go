@@ -79,7 +79,8 @@ func keepRows() []row {
 		flag("executability", "E", "keep only whether a file can be executed", func(o *Options) *bool { return &o.Executability }).from("2.6.7").
 			toServer(29, executabilityLetter),
 		value("chmod", "", "CHMOD", "change permissions on the way", addChmod).from("2.6.7"),
-		todo("acls", "A", "", "keep access control lists").from("3.0.0").no(),
+		value("acls", "A", "", "keep access control lists, and permissions", setACLs).from("3.0.0").no().
+			undo(func(s *state, _ string) *Error { s.ACLs = false; return nil }).toServer(30, aclLetter),
 		count("xattrs", "X", "keep extended attributes", func(o *Options) *int { return &o.Xattrs }).from("3.0.0").
 			no().undo(func(s *state, _ string) *Error { s.Xattrs = 0; return nil }).toServer(31, xattrLetters),
 		count("atimes", "U", "keep access times; twice: and read with --open-noatime", func(o *Options) *int { return &o.Atimes }).from("3.2.0").

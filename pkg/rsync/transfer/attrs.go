@@ -41,7 +41,7 @@ func (g *generator) itemFlags(e *filelist.Entry, have rootfs.Info, exists bool, 
 	if gid := g.owners.gid(e.GID); gid != have.GID && g.owners.setGID(gid) {
 		f |= proto.ItemGroup
 	}
-	return f
+	return g.aclFlags(f, e, g.path(e), have)
 }
 
 // keepsTime reports whether an entry gets its time. Backups beside the files
@@ -88,6 +88,9 @@ func (g *generator) keep(index int32, e *filelist.Entry, p string, have rootfs.I
 	if e.IsDir() {
 		m.Fields &^= rootfs.FieldMtime // set at the end
 	}
+	if flags&proto.ItemACL != 0 {
+		g.setACLs(e, p, m.Mode)
+	}
 	if m.Diff(have) == 0 {
 		return
 	}
@@ -122,6 +125,7 @@ func (g *generator) made(e *filelist.Entry, p string) error {
 	if e.IsDir() {
 		m.Fields &^= rootfs.FieldMtime
 	}
+	g.setACLs(e, p, m.Mode)
 	return local("setting the attributes of", p, g.root.SetMetadata(p, m))
 }
 

@@ -23,6 +23,7 @@ type owners struct {
 	setUID        bool
 	mine          []int // groups that this user may give files to; nil: all
 	setGroup      bool
+	numeric       bool // names say nothing
 }
 
 // idMap turns the sender's ids into ours: by the user's rules, else by the name
@@ -59,6 +60,7 @@ func newOwners(l *filelist.List, opt *options.Options, nameless, zeroNamed bool,
 		o.mine = append(o.mine, os.Getegid())
 	}
 	numeric := opt.NumericIDs || nameless
+	o.numeric = numeric
 	o.users = idMap{mapped: o.setUID && (!numeric || opt.UserMap != ""), lookup: lookupUser, names: l.Users}
 	o.groups = idMap{mapped: opt.Group && (!numeric || opt.GroupMap != ""), lookup: lookupGroup, names: l.Groups}
 	for _, m := range []struct {
@@ -94,11 +96,28 @@ func (m *idMap) learn(id uint32, name string) {
 	delete(m.known, id)
 }
 
+// learn remembers the name of one of the sender's ids.
+func (o *owners) learn(isUser bool, id uint32, name string) {
+	switch {
+	case o.numeric:
+	case isUser:
+		o.users.learn(id, name)
+	default:
+		o.groups.learn(id, name)
+	}
+}
+
 // local returns our id for one of the sender's.
 func (m *idMap) local(id uint32) uint32 {
 	if !m.mapped {
 		return id
 	}
+	return m.named(id)
+}
+
+// named is local wherever the id stands: in an access control list it counts
+// whoever owns the file.
+func (m *idMap) named(id uint32) uint32 {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	to, ok := m.known[id]

@@ -29,6 +29,13 @@ func (r *receiver) firstList() (*filelist.List, error) {
 	if r.owners, err = newOwners(list, r.opt, r.Nameless, r.Caps.ID0Names, warn); err != nil {
 		return nil, err
 	}
+	r.learn = r.owners.learn
+	for id, name := range r.lists.users {
+		r.learn(true, id, name)
+	}
+	for id, name := range r.lists.groups {
+		r.learn(false, id, name)
+	}
 	if !r.Caps.IncRecurse {
 		r.publish(list)
 		r.complete()

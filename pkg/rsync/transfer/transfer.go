@@ -158,6 +158,8 @@ type common struct {
 	out        wire.IndexCoder
 	in         wire.IndexCoder
 	parts      window // of the file list
+	lists      acls
+	learn      func(isUser bool, id uint32, name string) // receiving side, once there are owners
 	xattrs     *xattr.Table
 	sourceRoot func(*filelist.Entry) *rootfs.Root // sending side
 	ioError    atomic.Int32                       // proto.IOErr* flags of this run
@@ -322,7 +324,7 @@ func (c *common) result() error {
 func Fields(opt *options.Options, sum checksum.Algorithm) filelist.Fields {
 	f := filelist.Fields{
 		UID: opt.Owner, GID: opt.Group, Links: opt.Links, Devices: opt.Devices, Specials: opt.Specials,
-		Inodes: opt.HardLinks, Names: !opt.NumericIDs, Atimes: opt.Atimes > 0,
+		Inodes: opt.HardLinks, Names: !opt.NumericIDs, Atimes: opt.Atimes > 0, ACLs: opt.ACLs,
 	}
 	if opt.Checksum {
 		f.SumLen = sum.FileListSize()

@@ -121,8 +121,15 @@ func ignoreUnsupported(err error) error {
 // attributes reads what follows an entry on the wire: its extended attributes.
 // false leaves the file out.
 func (w *walker) attributes(root *rootfs.Root, p string, in rootfs.Info, e *filelist.Entry) (tail []byte, ok bool) {
+	if w.opt.ACLs && !in.IsSymlink() {
+		var err error
+		if tail, err = w.acls(tail, root, p, in); err != nil {
+			w.failFile("reading the access control list of %q failed: %v", p, reason(err))
+			return nil, false
+		}
+	}
 	if w.opt.Xattrs == 0 {
-		return nil, true
+		return tail, true
 	}
 	list, err := w.readXattrs(root, p, in)
 	if err != nil {
@@ -136,7 +143,10 @@ func (w *walker) attributes(root *rootfs.Root, p string, in rootfs.Info, e *file
 
 // readAttributes reads what follows an entry.
 func (c *common) readAttributes(r *wire.Reader, e *filelist.Entry) {
-	if c.opt.Xattrs > 0 {
+	if c.opt.ACLs {
+		c.recvACLs(r, e)
+	}
+	if c.opt.Xattrs > 0 && r.Err() == nil {
 		e.SetXattr(c.xattrs.Read(r, c.keepsXattr))
 	}
 }
@@ -144,7 +154,7 @@ func (c *common) readAttributes(r *wire.Reader, e *filelist.Entry) {
 // afterEntry is what the decoder of a list reads behind each entry, nil if
 // there is nothing.
 func (c *common) afterEntry() func(*wire.Reader, *filelist.Entry) {
-	if c.opt.Xattrs == 0 {
+	if c.opt.Xattrs == 0 && !c.opt.ACLs {
 		return nil
 	}
 	return c.readAttributes
@@ -159,6 +169,9 @@ func AttributeReader(l Link, opt *options.Options) func(*wire.Reader, *filelist.
 // CanKeep refuses options that the version has no place for
 // (compat.c:setup_protocol).
 func CanKeep(caps proto.Caps, opt *options.Options) error {
+	if opt.ACLs && !caps.Attributes {
+		return proto.Failf(proto.ExitProtocol, "--acls requires protocol 30 or higher (negotiated %d).", caps.Version)
+	}
 	if opt.Xattrs > 0 && !caps.Attributes {
 		return proto.Failf(proto.ExitProtocol, "--xattrs requires protocol 30 or higher (negotiated %d).", caps.Version)
 	}
@@ -254,6 +267,9 @@ func (r *receiver) dressTemp(t *rootfs.Temp, e *filelist.Entry, p string, m root
 	asRoot := os.Geteuid() == 0
 	if !asRoot {
 		r.setTempXattrs(t, e, p)
+	}
+	if err := r.applyACLs(t.Attrs(), e, m.Mode); err != nil {
+		r.failFile("setting the access control list of %q failed: %v", p, reason(err))
 	}
 	err := t.SetMetadata(m)
 	if asRoot {
