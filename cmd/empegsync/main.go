@@ -14,7 +14,8 @@ var version = "unversioned"
 
 func main() {
 	ends := []os.Signal{syscall.SIGTERM, syscall.SIGINT}
-	if !signal.Ignored(syscall.SIGHUP) { // nohup and "trap '' HUP" mean it
+	serving := len(os.Args) > 1 && os.Args[1] == "serve" && !hangupEnds()
+	if !signal.Ignored(syscall.SIGHUP) && !serving { // nohup and "trap '' HUP" mean it
 		ends = append(ends, syscall.SIGHUP)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), ends...)

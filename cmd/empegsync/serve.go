@@ -9,8 +9,10 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/empegsync/empegsync/pkg/mounts"
@@ -31,7 +33,8 @@ type serveCmd struct {
 // Help implements kong's detailed help.
 func (serveCmd) Help() string {
 	return `Serves in the foreground until it is told to stop (SIGTERM or Ctrl-C). The log
-goes to the file's "log file", else to standard error.
+goes to the file's "log file", else to standard error. Without a terminal, a
+hangup (kill -HUP) has it read the configuration again.
 
 Examples:
   empegsync serve
@@ -72,9 +75,55 @@ func (c *serveCmd) Run(ctx context.Context, s *streams) (err error) {
 		Config: cfg, Log: log, Umask: umask(), Grace: grace, Motd: motd(cfg.Global.MotdFile, log),
 		Worker: spawner(logs),
 	}
+	defer c.reread(srv, log)()
 	err = srv.Serve(ctx, ln)
 	log.Info("stopped")
 	return err
+}
+
+// reread has the configuration read again at each hangup, until the function
+// that it returns is called. One that cannot be used changes nothing.
+func (c *serveCmd) reread(srv *daemon.Server, log *slog.Logger) (stop func()) {
+	if hangupEnds() {
+		return func() {}
+	}
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	go func() {
+		for range hangups {
+			cfg, origin, err := c.load()
+			if err == nil {
+				err = srv.Reload(cfg)
+			}
+			if err != nil {
+				for line := range strings.Lines(err.Error()) {
+					log.Error("the configuration is not read again: " + strings.TrimSpace(line))
+				}
+				log.Error("the old configuration stays in force")
+				continue
+			}
+			log.Info("the configuration has been read again, " + origin)
+		}
+	}()
+	return func() {
+		signal.Stop(hangups)
+		close(hangups)
+	}
+}
+
+// hangupEnds reports whether a hangup means that the terminal is gone, or means
+// nothing, as under nohup. Without a terminal it asks a daemon to read its
+// configuration again.
+func hangupEnds() bool {
+	if signal.Ignored(syscall.SIGHUP) {
+		return true
+	}
+	tty, err := os.Open("/dev/tty")
+	if err != nil {
+		return false
+	}
+	tty.Close()
+	return true
 }
 
 // spawner starts the workers of a daemon: this program's verb of that name.
@@ -148,8 +197,12 @@ func (c *serveCmd) drives() (*conf.Config, error) {
 	return cfg, nil
 }
 
-// describe says what would be served.
+// describe says what would be served, in full, and what in it is dangerous.
 func (c *serveCmd) describe(s *streams, cfg *conf.Config, origin string) error {
+	srv := &daemon.Server{Log: slog.New(daemon.NewLogHandler(s.err))}
+	if err := srv.Check(cfg); err != nil {
+		return err
+	}
 	fmt.Fprintln(s.out, origin)
 	for _, m := range cfg.Modules {
 		how := "read only"
@@ -164,6 +217,14 @@ func (c *serveCmd) describe(s *streams, cfg *conf.Config, origin string) error {
 			state = "  (not there now)"
 		}
 		fmt.Fprintf(s.out, "  %-15s %s, %s%s\n", m.Name, m.Path, how, state)
+	}
+	fmt.Fprintf(s.out, "\n%s", cfg.Text())
+	local, err := net.InterfaceAddrs()
+	if err != nil {
+		fmt.Fprintf(s.err, "warning: which addresses this machine has is not known: %v\n", err)
+	}
+	for _, d := range daemon.Dangers(cfg, local) {
+		fmt.Fprintln(s.err, "warning:", d)
 	}
 	return nil
 }

@@ -408,6 +408,26 @@ func TestExpand(t *testing.T) {
 	}
 }
 
+// Text is a file that says the same.
+func TestText(t *testing.T) {
+	cfg := mustParse(t, "port = 8730\nlog file = /l\ncomment = d\nhosts allow =\n[a]\npath=/a b //\nlist = no\nrefuse options = c !d\n"+
+		"numeric ids = no\nmax connections = -1\n[b c]\npath=/\nlog file = /m\ncomment =\nread only = no\n", nil)
+	text := cfg.Text()
+	again := mustParse(t, text, nil)
+	if len(cfg.Notes) != 1 || cfg.Notes[0].Line != 4 {
+		t.Errorf("notes: %+v", cfg.Notes)
+	}
+	for _, c := range []*Config{cfg, again} {
+		c.Defaults, c.Notes = Module{}, nil
+		for i := range c.Modules {
+			c.Modules[i].Line = 0
+		}
+	}
+	if d := cmp.Diff(cfg, again); d != "" {
+		t.Errorf("%s\n%s", d, text)
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	f.Add("log file = /x\n[a]\n path = /a\n read only = no\n")
 	f.Add("[ a  b ]#\n\\ path=/a\\\n/b\ncomment = %X% = \\ \n[global]\n&merge /m\n&include=/m")

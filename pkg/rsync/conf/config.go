@@ -36,6 +36,8 @@ type Config struct {
 	// Defaults are the module parameters of the global part, as they stand at
 	// its end: what holds before a client has named a module.
 	Defaults Module
+	// Notes are places that say something else than their writer may think.
+	Notes []*Error
 	// Modules stand in the order of their first [header]. Module names differ
 	// from each other even when case and white space are ignored.
 	Modules []Module

@@ -55,7 +55,7 @@ func Parse(name string, text []byte, src Source, own ...Own) (*Config, error) {
 		return nil, errors.Join(p.errs...)
 	}
 	p.global.LogFile = p.defaults.LogFile
-	return &Config{Global: p.global, Defaults: p.defaults, Modules: p.modules}, nil
+	return &Config{Global: p.global, Defaults: p.defaults, Modules: p.modules, Notes: p.notes}, nil
 }
 
 // Module finds a module by the name a client asked for, which must match
@@ -80,6 +80,7 @@ type parser struct {
 	index    map[string]int // folded name -> position in modules
 	inModule int            // index into modules, -1 in the global part
 	includes int
+	notes    []*Error
 	errs     []error
 }
 
@@ -169,6 +170,9 @@ func (p *parser) parameter(file string, line int, name, value string) {
 	module := &p.defaults
 	if p.inModule >= 0 {
 		module = &p.modules[p.inModule]
+	}
+	if value == "" && strings.HasPrefix(par.Name, "hosts ") && len(p.notes) < maxErrors {
+		p.notes = append(p.notes, &Error{file, line, fmt.Sprintf("%q is empty, which is as if it were not there", par.Name)})
 	}
 	if err := store(par.field(&p.global, module), par, value); err != nil {
 		p.fail(file, line, "parameter %q: %v", par.Name, err)

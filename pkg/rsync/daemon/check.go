@@ -13,12 +13,12 @@ import (
 	"github.com/empegsync/empegsync/pkg/rsync/options"
 )
 
-// check looks for what the configuration asks for and this daemon cannot do,
-// so that it does not start rather than serve something else than was meant.
-func (s *Server) check() error {
+// Check looks for what a configuration asks for and this daemon cannot do, so
+// that it does not start rather than serve something else than was meant.
+func (s *Server) Check(cfg *conf.Config) error {
 	var errs []error
-	for i := range s.Config.Modules {
-		m := &s.Config.Modules[i]
+	for i := range cfg.Modules {
+		m := &cfg.Modules[i]
 		if err := checkModule(m); err != nil {
 			errs = append(errs, fmt.Errorf("%s:%d: module [%s]: %w", m.File, m.Line, m.Name, err))
 		}

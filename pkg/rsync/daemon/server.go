@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -55,6 +56,25 @@ type Server struct {
 
 	backoff backoff
 	slots   slots
+	current atomic.Pointer[conf.Config] // nil: Config
+}
+
+// Reload has clients that come from now on served by another configuration.
+// With an error, all stays as it is. What concerns the socket, the pid file
+// and the log does not change.
+func (s *Server) Reload(cfg *conf.Config) error {
+	if err := s.Check(cfg); err != nil {
+		return err
+	}
+	s.current.Store(cfg)
+	return nil
+}
+
+func (s *Server) config() *conf.Config {
+	if c := s.current.Load(); c != nil {
+		return c
+	}
+	return s.Config
 }
 
 func (s *Server) resolver() Resolver {
@@ -71,7 +91,7 @@ func (s *Server) resolver() Resolver {
 // ln.
 func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	defer ln.Close()
-	if err := s.check(); err != nil {
+	if err := s.Check(s.Config); err != nil {
 		return err
 	}
 	sessions, abort := context.WithCancel(context.WithoutCancel(ctx))
@@ -94,7 +114,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 // told to the client, and an error is about the configuration.
 func (s *Server) ServeConn(ctx context.Context, conn net.Conn, from string) error {
 	defer conn.Close()
-	if err := s.check(); err != nil {
+	if err := s.Check(s.Config); err != nil {
 		return err
 	}
 	s.session(ctx, conn, newCaller(cmp.Or(from, host(conn))), func() bool { return true })

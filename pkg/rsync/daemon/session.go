@@ -25,13 +25,14 @@ import (
 // session is one connection's.
 type session struct {
 	*Server
-	conn net.Conn
-	who  caller
-	user string // who has logged in, "" for nobody
-	log  *slog.Logger
-	r    *wire.Reader
-	w    *wire.Writer
-	caps proto.Caps
+	Config *conf.Config // the one that was there when the client came
+	conn   net.Conn
+	who    caller
+	user   string // who has logged in, "" for nobody
+	log    *slog.Logger
+	r      *wire.Reader
+	w      *wire.Writer
+	caps   proto.Caps
 	// digests are those that the client can prove a password with, "" if it
 	// names none.
 	digests string
@@ -52,7 +53,7 @@ func (s *Server) session(ctx context.Context, conn net.Conn, who caller, settle 
 		hello = DefaultHelloTimeout
 	}
 	c := &session{
-		Server: s, conn: conn, who: who, log: s.Log.With("from", who.text),
+		Server: s, Config: s.config(), conn: conn, who: who, log: s.Log.With("from", who.text),
 		until: time.Now().Add(hello), settle: settle,
 	}
 	c.whole(ctx, func() error { return c.run(ctx) })
