@@ -23,6 +23,7 @@ func archive(s *state, _ string) *Error {
 	if err := s.refuse.refusedAmong(s.names, "recursive", "dirs", "links", "perms", "times", "group", "owner", "D"); err != nil {
 		return err
 	}
+	s.recurseImplied = s.recurseImplied || !s.Recurse
 	for _, b := range []*bool{&s.Recurse, &s.Links, &s.Perms, &s.Times, &s.Group, &s.Owner, &s.Devices, &s.Specials} {
 		*b = true
 	}

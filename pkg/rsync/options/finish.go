@@ -5,7 +5,7 @@ import "strings"
 // TransferDirs says whether directories are part of the transfer.
 // // options.c: xfer_dirs
 func (o *Options) TransferDirs() bool {
-	return o.Recurse || o.Dirs == DirsYes || o.Dirs == DirsUnset && o.ListOnly != ListNo
+	return o.Recurse || o.Dirs == DirsYes || o.Dirs == DirsUnset && (o.ListOnly != ListNo || o.FilesFrom != "")
 }
 
 // finish settles what depends on several options and looks for contradictions.
@@ -27,6 +27,9 @@ func (s *state) finish() *Error {
 		s.MaxDelete.Value = 0 // "no deletions"; -1 is how clients say 0
 	}
 	if err := s.finishChecksum(); err != nil {
+		return err
+	}
+	if err := s.finishSelection(); err != nil {
 		return err
 	}
 	if err := s.finishDelete(); err != nil {

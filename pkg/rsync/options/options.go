@@ -46,6 +46,7 @@ const (
 	DirsUnset DirsMode = iota
 	DirsNo
 	DirsYes
+	DirsOld // --old-dirs, until Parse has turned it into -r and a rule
 )
 
 // ListMode says whether the run only lists.
@@ -120,6 +121,14 @@ type Options struct {
 	Rules      []Rule // --exclude and its kin, in command-line order
 	CVSExclude bool   // -C
 	From0      bool   // files of names and rules have zero bytes for line ends
+	// Relative keeps the whole path of each source (-R, also from FilesFrom),
+	// with the folders on the way unless NoImpliedDirs is set.
+	Relative, NoImpliedDirs bool
+	// FilesFrom names the list of names to transfer; "-" is the standard input,
+	// for a server the client. With FilesFromRemote it is on the other side,
+	// which is FilesFromHost if that is not "".
+	FilesFrom, FilesFromHost string
+	FilesFromRemote          bool
 	// PruneEmptyDirs leaves out folders in which there is nothing to transfer.
 	PruneEmptyDirs bool
 	MaxSize        Number // bytes

@@ -85,6 +85,9 @@ type state struct {
 	chownUser, chownGroup bool // UserMap or GroupMap is from --chown
 	folderRules           int  // how many -F there were
 
+	relative       Tri
+	recurseImplied bool // Recurse is from --archive alone
+
 	become mode // parse again in this mode, 0: no
 	dotted bool // a server's "." has been passed
 }

@@ -137,6 +137,18 @@ func (r row) no(names ...string) row {
 	return r
 }
 
+// also adds to what the option does.
+func (r row) also(more action) row {
+	on := r.on
+	r.on = func(s *state, arg string) *Error {
+		if err := on(s, arg); err != nil {
+			return err
+		}
+		return more(s, arg)
+	}
+	return r
+}
+
 // noLong adds --no-LONG alone.
 func (r row) noLong() row {
 	short := r.short

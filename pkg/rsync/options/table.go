@@ -33,16 +33,17 @@ func table() []row {
 func whatRows() []row {
 	return []row{
 		value("archive", "a", "", "keep everything usual: the same as -rlptgoD", archive),
-		flag("recursive", "r", "go down into directories", func(o *Options) *bool { return &o.Recurse }).no().
+		flag("recursive", "r", "go down into directories", func(o *Options) *bool { return &o.Recurse }).no().also(askRecurse).
 			letter(32, anySide).toServer(102, noRecurse),
 		value("inc-recursive", "", "", "allow file lists in parts (the default with -r)", setIncRecurse(Yes)).
 			alias("i-r").no("i-r").undo(setIncRecurse(No)),
 		value("dirs", "d", "", "transfer directories without going down into them", setDirs(DirsYes)).from("2.6.4").
 			no().undo(setDirs(DirsNo)).toServer(8, dirsLetter),
-		todo("old-dirs", "", "", "--dirs for servers before 2.6.4").alias("old-d").from("3.0.1"),
+		value("old-dirs", "", "", "--dirs for servers before 2.6.4", setDirs(DirsOld)).alias("old-d").in(client).from("3.0.1"),
 		value("list-only", "", "", "list the source instead of copying it", setListOnly).from("2.6.4").toServer(101, listOnlyWord),
-		todo("relative", "R", "", "recreate the whole path of each source").no(),
-		todo("implied-dirs", "", "", "with --relative, create the directories on the way too").alias("i-d").no("i-d").from("2.6.0"),
+		value("relative", "R", "", "recreate the whole path of each source", setRelative(Yes)).no().undo(setRelative(No)).toServer(36, relativeLetter),
+		value("implied-dirs", "", "", "with --relative, create the directories on the way too", setNoImpliedDirs(false)).alias("i-d").
+			no("i-d").undo(setNoImpliedDirs(true)).from("2.6.0").toServer(156, noImpliedDirsWord),
 		flag("copy-links", "L", "copy what symlinks point to", func(o *Options) *bool { return &o.CopyLinks }).letter(14, onlyPull),
 		flag("copy-unsafe-links", "", "copy what symlinks out of the tree point to",
 			func(o *Options) *bool { return &o.CopyUnsafeLinks }).word(135, anySide),
@@ -50,7 +51,9 @@ func whatRows() []row {
 		flag("copy-dirlinks", "k", "copy the directory a symlink points to",
 			func(o *Options) *bool { return &o.CopyDirlinks }).from("2.6.7").letter(15, onlyPull),
 		todo("one-file-system", "x", "", "stay on the file system of each source").no(),
-		todo("files-from", "", "FILE", "read the names to transfer from a file").from("2.6.0"),
+		value("files-from", "", "FILE", "read the names to transfer from a file; HOST:FILE or :FILE is one of the other side",
+			text(func(o *Options) *string { return &o.FilesFrom })).from("2.6.0").toServer(151, filesFromWord).toServer(152, filesFromName).
+			toServer(153, filesFromZeros).toServer(154, noRelativeWord),
 		flag("from0", "0", "names and rules in files end in zero bytes", func(o *Options) *bool { return &o.From0 }).from("2.6.0").noLong(),
 		todo("ignore-missing-args", "", "", "do not mind sources that do not exist").from("3.1.0"),
 		flag("prune-empty-dirs", "m", "leave out directories without files",

@@ -43,6 +43,7 @@ type dirCache struct {
 	root       *dir // nil once closed
 	dirs       [dirCacheSize]*dir
 	n          int
+	grafts     []*dir // directories that stand in the place of others
 	generation uint64 // counts drops: a handle resolved before a drop must not be kept after it
 }
 
@@ -132,6 +133,10 @@ func (c *dirCache) close() bool {
 		return false
 	}
 	c.dropLocked(".")
+	for _, g := range c.grafts {
+		g.release()
+	}
+	c.grafts = nil
 	c.root.release()
 	c.root = nil
 	return true

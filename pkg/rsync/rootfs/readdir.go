@@ -127,6 +127,13 @@ func (r *Root) openDir(path string) (fd int, err error) {
 	if r.follow != nil {
 		return r.openPath("open directory", path, listFlags)
 	}
+	if g := r.cache.grafted(path); g != nil {
+		defer g.release()
+		if g.path == path {
+			fd, err = openat(g.fd, ".", listFlags, 0)
+			return fd, pathError("open directory", path, err)
+		}
+	}
 	err = r.at("open directory", path, false, func(d *dir, base string) error {
 		fd, err = openat(d.fd, base, listFlags, 0)
 		if err != nil {

@@ -30,6 +30,13 @@ func (r *Root) dir(path string) (d *dir, cached bool, err error) {
 		return from, true, nil
 	}
 	defer from.release()
+	if g := r.cache.grafted(path); g != nil {
+		if d, err = r.dirInGraft(g, path); err != nil {
+			return nil, false, err
+		}
+		r.cache.put(d, generation)
+		return d, false, nil
+	}
 
 	var fd int
 	if f := r.follow; f != nil {

@@ -72,6 +72,11 @@ func (r *Root) Sub(path string) (*Root, error) {
 	in, name, links := top.fd, path, LinksBeneath
 	if f := r.follow; f != nil {
 		in, name, links = f.top.fd, f.full(path), f.links
+	} else if g := r.cache.grafted(path); g != nil {
+		defer g.release()
+		if in, name = g.fd, "."; path != g.path {
+			name = path[len(g.path)+1:]
+		}
 	}
 	fd, err := r.openFollow(in, name, dirFlags, links)
 	if err != nil {
