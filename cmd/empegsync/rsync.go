@@ -178,9 +178,12 @@ func (r *rsyncRun) run(ctx context.Context) (fmt.Stringer, error) {
 	case len(route.From) > 0:
 		st, err = r.pull(ctx, route)
 	case route.To != nil:
-		sources, done := farend.OpenSources(route.Sources)
-		st, err = r.client.Push(ctx, sources, *route.To)
-		done()
+		var sources []transfer.Source
+		var done func()
+		if sources, done, err = farend.OpenSources(route.Sources, r.opt); err == nil {
+			st, err = r.client.Push(ctx, sources, *route.To)
+			done()
+		}
 	default:
 		st, err = r.client.Copy(ctx, route.Sources, route.Dest)
 	}

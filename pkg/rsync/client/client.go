@@ -203,6 +203,10 @@ func (c *Client) open(ctx context.Context, places []Remote, push bool) (cn *conn
 	if err != nil {
 		return nil, l, nil, err
 	}
+	names, err := c.names(places[0])
+	if err != nil {
+		return nil, l, nil, err
+	}
 	switch {
 	case places[0].Shell && c.Options.PasswordFile != "":
 		return nil, l, nil, proto.Failf(proto.ExitSyntax, "The --password-file option may only be used when accessing an rsync daemon.")
@@ -224,7 +228,22 @@ func (c *Client) open(ctx context.Context, places []Remote, push bool) (cn *conn
 		}
 		return nil, l, nil, cn.end(err)
 	}
+	l.Names = names
 	return cn, l, rules, nil
+}
+
+// names reads the list of --files-from, where this side has it.
+func (c *Client) names(place Remote) ([]string, error) {
+	o := c.Options
+	switch {
+	case o.FilesFrom == "":
+		return nil, nil
+	case o.FilesFromRemote && o.FilesFromHost != "" && o.FilesFromHost != place.account():
+		return nil, proto.Failf(proto.ExitSyntax, "--files-from hostname is not the same as the transfer hostname")
+	case o.FilesFromRemote:
+		return nil, nil
+	}
+	return server.ReadNames(o.FilesFrom, o.From0)
 }
 
 // shake goes through the handshake with a daemon or a server.

@@ -67,8 +67,12 @@ func (l *lister) run() error {
 	if l.PeerFrames {
 		l.R.StartMux(l.message)
 	}
+	given := l.GiveNames()
 	n, err := l.list()
 	if err != nil {
+		return err
+	}
+	if err := <-given; err != nil {
 		return err
 	}
 	if n > 0 { // else the server has left (main.c:do_server_sender)

@@ -31,7 +31,13 @@ func (c *Client) Copy(ctx context.Context, from []string, dest string) (transfer
 		}
 		return local.connect(near, nil), nil
 	}
-	sources, done := server.OpenSources(from)
+	if c.Options.FilesFromRemote {
+		return transfer.Stats{}, proto.Failf(proto.ExitSyntax, "--files-from cannot be remote when the transfer is local")
+	}
+	sources, done, err := server.OpenSources(from, &opt)
+	if err != nil {
+		return transfer.Stats{}, err
+	}
 	defer done()
 	st, err := local.Push(ctx, sources, Remote{Shell: true, Path: dest})
 	return st, far.join(err)

@@ -8,22 +8,36 @@ import (
 
 	"github.com/empegsync/empegsync/pkg/rsync/filelist"
 	"github.com/empegsync/empegsync/pkg/rsync/rootfs"
+	"github.com/empegsync/empegsync/pkg/rsync/transfer"
 )
 
 // requested takes a path argument of a client apart: "mod/a" is a below the
 // module, and what older clients send for "mod/a mod/b" is two paths
-// (util1.c:glob_expand_module).
-func requested(module, arg string) []string {
+// (util1.c:glob_expand_module). With relative a "/./" keeps its meaning.
+func requested(module, arg string, relative bool) []string {
+	clean := inside
+	if relative {
+		clean = insideRelative
+	}
 	arg = strings.TrimLeft(arg, "/")
 	rest, ok := cutModule(module, arg)
 	if !ok {
-		return []string{inside(arg)}
+		return []string{clean(arg)}
 	}
 	var paths []string
 	for _, p := range strings.Split(rest, " "+module+"/") {
-		paths = append(paths, inside(p))
+		paths = append(paths, clean(p))
 	}
 	return paths
+}
+
+// insideRelative is inside for a path that is kept as a whole: a "/./" in it
+// stays.
+func insideRelative(p string) string {
+	if clean := transfer.CleanName(p); clean != "." {
+		return clean
+	}
+	return ""
 }
 
 func cutModule(module, arg string) (string, bool) {

@@ -89,6 +89,9 @@ func (t *served) transfer(ctx context.Context, clientRules *filter.Rules) (trans
 		return transfer.Stats{}, err
 	}
 	rules := moduleScope{daemon: t.daemonRules, side: filter.Receiver}
+	if err := t.readNames(&link, rules); err != nil {
+		return transfer.Stats{}, err
+	}
 	if t.module.IgnoreNonreadable {
 		rules.readable = (*rootfs.Root).Readable
 	}
@@ -97,7 +100,7 @@ func (t *served) transfer(ctx context.Context, clientRules *filter.Rules) (trans
 		rules.client = transfer.NewClientRules(clientRules, t.locate(&rules), "")
 		return t.send(ctx, link, rules)
 	}
-	dest := requested(t.module.Name, t.opt.Args[0])[0]
+	dest := requested(t.module.Name, t.opt.Args[0], false)[0]
 	rules.prefix = strings.TrimSuffix(dest, "/")
 	if rules.closed(rules.prefix, true) {
 		return transfer.Stats{}, &excludedError{dest}
@@ -260,9 +263,16 @@ func (t *served) end(code proto.Exit, text string) {
 // send sends what the client asks for.
 func (t *served) send(ctx context.Context, link transfer.Link, rules moduleScope) (transfer.Stats, error) {
 	var sources []transfer.Source
+	if t.opt.FilesFrom != "" {
+		s := t.namesBase(rules)
+		if s.Root != nil {
+			defer s.Root.Close()
+		}
+		return transfer.Send(ctx, link, t.opt, []transfer.Source{s}, rules, &logObserver{session: t.session})
+	}
 	for _, arg := range t.opt.Args {
-		for _, request := range requested(t.module.Name, arg) {
-			for _, p := range expand(ctx, t.root, request, rules.closed) {
+		for _, request := range requested(t.module.Name, arg, t.opt.Relative) {
+			for _, p := range t.expandRelative(ctx, request, rules) {
 				s := t.source(p, rules)
 				if s.Root != nil {
 					defer s.Root.Close()
@@ -280,6 +290,9 @@ func (t *served) send(ctx context.Context, link transfer.Link, rules moduleScope
 // followed as long as they stay inside. What the module's rules keep from
 // clients does not exist for them.
 func (t *served) source(p string, rules moduleScope) transfer.Source {
+	if t.opt.Relative {
+		return t.relative(p, rules)
+	}
 	dir, name := transfer.SplitSource(p)
 	if dir != "." && rules.closed(dir, true) {
 		return transfer.Source{Name: p, Err: syscall.ENOENT}

@@ -110,7 +110,7 @@ func TestRequested(t *testing.T) {
 		"/etc/passwd":           {"etc/passwd"},
 		"":                      {""},
 	} {
-		if got := requested("mod", arg); !slices.Equal(got, want) {
+		if got := requested("mod", arg, false); !slices.Equal(got, want) {
 			t.Errorf("%q = %q, want %q", arg, got, want)
 		}
 	}
@@ -120,7 +120,7 @@ func FuzzRequested(f *testing.F) {
 	f.Add("mod", "mod/a mod/b/../../c/.")
 	f.Add("m m", "m m/\x00/..")
 	f.Fuzz(func(t *testing.T, module, arg string) {
-		for _, p := range requested(module, arg) {
+		for _, p := range requested(module, arg, false) {
 			if p = strings.TrimSuffix(p, "/"); p == "" || len(p) > 4095 || strings.Contains(p, "\x00") {
 				continue // rootfs refuses these
 			}

@@ -345,6 +345,7 @@ func (d *Decoder) readAttributes(r *wire.Reader, flags proto.EntryFlags, e *Entr
 // checkType refuses modes that no file has, and a root that is not a folder.
 func (d *Decoder) checkType(r *wire.Reader, e *Entry) {
 	switch {
+	case e.Mode == 0 && e.Base != ".": // what the user has named and is not there
 	case e.Mode&^(ModeType|ModePerm) != 0,
 		!e.IsDir() && !e.IsRegular() && !e.IsLink() && !e.IsDevice() && !e.IsSpecial():
 		r.Fail(fmt.Errorf("%q has an unknown file type (mode %o)", clip(d.name), e.Mode))

@@ -199,7 +199,7 @@ func (e *Encoder) flags(f *Entry, same, rest int) proto.EntryFlags {
 	var x proto.EntryFlags
 	first := len(e.name) == 0
 	if f.IsDir() {
-		if f.Mark&MarkTopDir != 0 {
+		if f.Mark&MarkTopDir != 0 && (e.caps.NoContentDirs || f.Mark&MarkNoContent == 0) {
 			x |= proto.FlagTopDir
 		}
 		if f.Mark&MarkNoContent != 0 && e.caps.NoContentDirs {

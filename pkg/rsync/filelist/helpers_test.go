@@ -145,8 +145,8 @@ func arrives(e Entry, caps proto.Caps, fields Fields) Entry {
 	if caps.NsecTimes {
 		got.Nsec = e.Nsec
 	}
-	if !caps.NoContentDirs {
-		got.Mark &^= MarkNoContent
+	if !caps.NoContentDirs && got.Mark&MarkNoContent != 0 {
+		got.Mark &^= MarkNoContent | MarkTopDir
 	}
 	if fields.UID {
 		got.UID = e.UID

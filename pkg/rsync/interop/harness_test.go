@@ -26,6 +26,7 @@ import (
 	"github.com/empegsync/empegsync/pkg/rsync/options"
 	"github.com/empegsync/empegsync/pkg/rsync/proto"
 	"github.com/empegsync/empegsync/pkg/rsync/rootfs"
+	"github.com/empegsync/empegsync/pkg/rsync/server"
 	"github.com/empegsync/empegsync/pkg/rsync/transfer"
 )
 
@@ -180,11 +181,11 @@ func (s *sandbox) run(args ...string) (*recorder, transfer.Stats, error) {
 	if err != nil || !ok {
 		s.t.Fatalf("%q: %v", last, err)
 	}
-	var sources []transfer.Source
-	for _, a := range opt.Args[:len(opt.Args)-1] {
-		dir, name := transfer.SplitSource(a)
-		sources = append(sources, transfer.Source{Root: s.root("/" + dir), Name: name})
+	sources, done, err := server.OpenSources(opt.Args[:len(opt.Args)-1], opt)
+	if err != nil {
+		s.t.Fatal(err)
 	}
+	defer done()
 	st, err := c.Push(ctx, sources, to)
 	return rec, st, err
 }

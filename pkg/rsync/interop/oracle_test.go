@@ -189,7 +189,10 @@ func (o oracle) ours(s *sandbox, role, rsh, dst string) outcome {
 	case route.To == nil:
 		_, err = c.Copy(ctx, route.Sources, route.Dest)
 	default:
-		sources, done := server.OpenSources(route.Sources)
+		sources, done, openErr := server.OpenSources(route.Sources, opt)
+		if openErr != nil {
+			s.t.Fatal(openErr)
+		}
 		defer done()
 		_, err = c.Push(ctx, sources, *route.To)
 	}

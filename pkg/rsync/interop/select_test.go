@@ -109,7 +109,11 @@ func roles() []role {
 	}
 	push := func(s *sandbox, sources []string) (paths []string) {
 		for _, src := range sources {
-			paths = append(paths, s.src+"/./"+src)
+			if strings.Contains(src, "/./") {
+				paths = append(paths, s.src+"/"+src)
+			} else {
+				paths = append(paths, s.src+"/./"+src)
+			}
 		}
 		return append(paths, s.url("/"))
 	}
@@ -194,5 +198,72 @@ func TestMergeFiles(t *testing.T) {
 		{name: "prune", options: "-rtm"},
 		{name: "F", options: "-rt -F"},
 		{name: "hide", options: "-rt -fH_a --delete"},
+	})
+}
+
+func nameTree() map[string]string {
+	return map[string]string{
+		"a": "1", "d/a": "1", "d/b": "1", "d/e/a": "1", "d/e/f/a": "1", "g/h/i": "1", "g/h/j": "1", "g/k/l/m": "1", "#x": "1", ";y": "1", "-n": "1",
+		".rules": "- i\n", "g/.rules": "- j\n", "q/[1]x": "1", "q/1x": "1", "q/2x": "1", "s p/a b": "1",
+	}
+}
+
+// namesFile writes a list for --files-from beside the sandboxes.
+func namesFile(t *testing.T, text string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "names")
+	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// Lists of names come from this side, through the wire where the other one
+// sends, and mean what they mean to rsync.
+func TestFilesFrom(t *testing.T) {
+	t.Parallel()
+	plain := namesFile(t, "d/a\n\ng/h\r\n/a\n./d/e/f/../a\nd/e/./f\n../../s p/a b\n-n\n")
+	zeros := namesFile(t, "d/a\x00#x\x00\x00g/h/\x00;y")
+	lacking := namesFile(t, "d/a\nnothing\nno/thing\na/b\n")
+	selections(t, nameTree(), map[string]string{"d/old": "2", "g/h/old": "2", "nothing": "2", "old": "2"}, []int{20, 29, 30, 31}, []selection{
+		{name: "plain", options: "-t --files-from=" + plain},
+		{name: "archive", options: "-a --files-from=" + plain},
+		{name: "recursive", options: "-rt --delete --files-from=" + plain},
+	})
+	selections(t, nameTree(), map[string]string{"d/old": "2", "g/h/old": "2", "nothing": "2", "no/thing": "2", "old": "2"}, []int{29, 31}, []selection{
+		{name: "below", options: "-rt --delete --files-from=" + namesFile(t, "h\nk/l/\n"), sources: "g/"},
+		{name: "zeros", options: "-t -0 --files-from=" + zeros},
+		{name: "not relative", options: "-t --no-R --files-from=" + plain},
+		{name: "not relative, recursive", options: "-r --no-R --files-from=" + plain},
+		{name: "no folders", options: "-t --no-d --files-from=" + plain},
+		{name: "no implied folders", options: "-t --no-i-d --files-from=" + plain},
+		{name: "filtered", options: "-rt -f-_f -f:_.rules --files-from=" + plain},
+		{name: "lacking", options: "-rt --delete --files-from=" + lacking},
+		{name: "lacking, ignored", options: "-rt --ignore-missing-args --files-from=" + lacking},
+		{name: "lacking, deleted", options: "-rt --delete-missing-args --files-from=" + lacking},
+		{name: "none", options: "-rt --files-from=" + namesFile(t, "")},
+	})
+}
+
+func TestRelative(t *testing.T) {
+	t.Parallel()
+	dest := map[string]string{"d/old": "2", "d/e/old": "2", "g/h/old": "2", "old": "2", "nothing": "2", "x/y": "2"}
+	selections(t, nameTree(), dest, []int{20, 28, 29, 31}, []selection{
+		{name: "file", options: "-rtR --delete", sources: "d/e/f/a"},
+		{name: "folder", options: "-rtR --delete", sources: "d/e g/h"},
+		{name: "contents", options: "-dtR --delete", sources: "d/e/"},
+	})
+	selections(t, nameTree(), dest, []int{29, 31}, []selection{
+		{name: "all", options: "-rtR --delete", sources: "."},
+		{name: "divided", options: "-rtR --delete", sources: "d/./e"},
+		{name: "overlapping", options: "-rtR --delete", sources: "d/e d g/h/i"},
+		{name: "rules", options: "-rtR -f:_.rules", sources: "g/h"},
+		{name: "no implied folders", options: "-rtR --no-implied-dirs --delete", sources: "d/e/f g/h/i"},
+		{name: "missing", options: "-rtR --delete", sources: "d/e nothing"},
+		{name: "missing, deleted", options: "-rt --delete-missing-args", sources: "d nothing x"},
+		{name: "missing, ignored", options: "-rt --ignore-missing-args", sources: "d nothing"},
+		{name: "old dirs", options: "--old-dirs -t", sources: "d"},
+		{name: "dirs", options: "-dt --delete", sources: "d/"},
+		{name: "one file system", options: "-rtx --delete", sources: "d"},
 	})
 }

@@ -133,7 +133,10 @@ func (s *sandbox) shell(args ...string) (*recorder, transfer.Stats, error) {
 		st, err := c.Copy(ctx, route.Sources, route.Dest)
 		return rec, st, err
 	}
-	sources, done := server.OpenSources(route.Sources)
+	sources, done, err := server.OpenSources(route.Sources, opt)
+	if err != nil {
+		t.Fatal(err)
+	}
 	defer done()
 	st, err := c.Push(ctx, sources, *route.To)
 	return rec, st, err

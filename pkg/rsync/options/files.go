@@ -102,11 +102,11 @@ func fileRows() []row {
 			no().undo(func(s *state, _ string) *Error { s.Fuzzy = 0; return nil }).toServer(13, fuzzyLetters).notYet(),
 		flag("sparse", "S", "write runs of zeros as holes", func(o *Options) *bool { return &o.Sparse }).no().letter(38, anySide).notYet(),
 		flag("preallocate", "", "reserve space before writing", func(o *Options) *bool { return &o.Preallocate }).
-			from("3.1.0").word(157, onlyPush).notYet(),
+			from("3.1.0").word(158, onlyPush).notYet(),
 		flag("write-devices", "", "write into devices like files", func(o *Options) *bool { return &o.WriteDevices }).
-			from("3.2.0").noLong().word(155, onlyPush).notYet(),
+			from("3.2.0").noLong().word(156, onlyPush).notYet(),
 		flag("copy-devices", "", "copy what a device holds like a file", func(o *Options) *bool { return &o.CopyDevices }).
-			from("3.2.4").word(154, onlyPull).notYet(),
+			from("3.2.4").word(161, onlyPull).notYet(),
 		flag("mkpath", "", "create the destination's parent directories", func(o *Options) *bool { return &o.MkPath }).
 			from("3.2.3").noLong().word(160, onlyPush).notYet(),
 	}

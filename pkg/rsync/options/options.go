@@ -60,6 +60,16 @@ const (
 	ListAsked
 )
 
+// MissingArgs says what happens to sources that do not exist.
+type MissingArgs uint8
+
+// The ways: an error, nothing, deletion at the destination.
+const (
+	MissingFail MissingArgs = iota
+	MissingIgnore
+	MissingDelete
+)
+
 // RuleKind says which option brought a filter rule.
 type RuleKind uint8
 
@@ -129,6 +139,8 @@ type Options struct {
 	// which is FilesFromHost if that is not "".
 	FilesFrom, FilesFromHost string
 	FilesFromRemote          bool
+	OneFileSystem            int // count of -x
+	MissingArgs              MissingArgs
 	// PruneEmptyDirs leaves out folders in which there is nothing to transfer.
 	PruneEmptyDirs bool
 	MaxSize        Number // bytes

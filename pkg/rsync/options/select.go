@@ -16,6 +16,13 @@ func setNoImpliedDirs(off bool) action {
 	return func(s *state, _ string) *Error { s.NoImpliedDirs = off; return nil }
 }
 
+func noOneFileSystem(s *state, _ string) *Error { s.OneFileSystem = 0; return nil }
+
+// setMissingArgs: where both are asked for, deleting holds.
+func setMissingArgs(m MissingArgs) action {
+	return func(s *state, _ string) *Error { s.MissingArgs = max(s.MissingArgs, m); return nil }
+}
+
 // finishSelection settles --files-from and what it implies.
 func (s *state) finishSelection() *Error {
 	if s.Dirs == DirsOld { // options.c: xfer_dirs >= 4
@@ -50,21 +57,19 @@ func (s *state) finishSelection() *Error {
 }
 
 // hostSpec takes HOST:FILE, :FILE, HOST::FILE and rsync://HOST/FILE apart; a
-// user's name is left out. // options.c:check_for_hostspec
+// user's name stays with the host. // options.c:check_for_hostspec
 func hostSpec(text string) (host, name string, ok bool) {
 	const scheme = "rsync://"
 	if len(text) > len(scheme) && strings.EqualFold(text[:len(scheme)], scheme) {
 		host, name, _ = strings.Cut(text[len(scheme):], "/")
-		return withoutUser(host), "/" + name, true
+		return host, "/" + name, true
 	}
 	host, name, ok = strings.Cut(text, ":")
 	if !ok || strings.Contains(host, "/") {
 		return "", "", false
 	}
-	return withoutUser(host), strings.TrimPrefix(name, ":"), true
+	return host, strings.TrimPrefix(name, ":"), true
 }
-
-func withoutUser(host string) string { return host[strings.LastIndexByte(host, '@')+1:] }
 
 // TakesNames says whether the names of --files-from come to the sending side
 // from the other one; sender says that this is the sending side.
@@ -132,6 +137,21 @@ func noRelativeWord(o *Options, p Peer) string {
 func noImpliedDirsWord(o *Options, p Peer) string {
 	if o.Relative && o.NoImpliedDirs && (!p.Push || p.Capabilities != "") {
 		return "--no-implied-dirs"
+	}
+	return ""
+}
+
+func oneFileSystemLetters(o *Options, _ Peer) string {
+	return strings.Repeat("x", min(o.OneFileSystem, 2))
+}
+
+// missingArgsWord tells the server: to delete takes both sides.
+func missingArgsWord(o *Options, p Peer) string {
+	switch {
+	case o.MissingArgs == MissingDelete:
+		return "--delete-missing-args"
+	case o.MissingArgs == MissingIgnore && !p.Push:
+		return "--ignore-missing-args"
 	}
 	return ""
 }

@@ -69,5 +69,8 @@ func (o *Options) MayIncRecurse(sender bool) bool {
 	if !o.Recurse || o.IncRecurse == No {
 		return false
 	}
+	if sender && (o.Relative || o.FilesFrom != "") {
+		return false // folders on the way would have parts of their own
+	}
 	return sender || o.Delete != DeleteBefore && o.Delete != DeleteAfter && !o.PruneEmptyDirs && !o.DelayUpdates
 }

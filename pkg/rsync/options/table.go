@@ -43,19 +43,21 @@ func whatRows() []row {
 		value("list-only", "", "", "list the source instead of copying it", setListOnly).from("2.6.4").toServer(101, listOnlyWord),
 		value("relative", "R", "", "recreate the whole path of each source", setRelative(Yes)).no().undo(setRelative(No)).toServer(36, relativeLetter),
 		value("implied-dirs", "", "", "with --relative, create the directories on the way too", setNoImpliedDirs(false)).alias("i-d").
-			no("i-d").undo(setNoImpliedDirs(true)).from("2.6.0").toServer(156, noImpliedDirsWord),
+			no("i-d").undo(setNoImpliedDirs(true)).from("2.6.0").toServer(155, noImpliedDirsWord),
 		flag("copy-links", "L", "copy what symlinks point to", func(o *Options) *bool { return &o.CopyLinks }).letter(14, onlyPull),
 		flag("copy-unsafe-links", "", "copy what symlinks out of the tree point to",
 			func(o *Options) *bool { return &o.CopyUnsafeLinks }).word(135, anySide),
 		flag("safe-links", "", "leave out symlinks that point out of the tree", func(o *Options) *bool { return &o.SafeLinks }).word(136, anySide),
 		flag("copy-dirlinks", "k", "copy the directory a symlink points to",
 			func(o *Options) *bool { return &o.CopyDirlinks }).from("2.6.7").letter(15, onlyPull),
-		todo("one-file-system", "x", "", "stay on the file system of each source").no(),
+		count("one-file-system", "x", "stay on the file system of each source; twice: leave mount points out",
+			func(o *Options) *int { return &o.OneFileSystem }).no().undo(noOneFileSystem).toServer(37, oneFileSystemLetters),
 		value("files-from", "", "FILE", "read the names to transfer from a file; HOST:FILE or :FILE is one of the other side",
 			text(func(o *Options) *string { return &o.FilesFrom })).from("2.6.0").toServer(151, filesFromWord).toServer(152, filesFromName).
 			toServer(153, filesFromZeros).toServer(154, noRelativeWord),
 		flag("from0", "0", "names and rules in files end in zero bytes", func(o *Options) *bool { return &o.From0 }).from("2.6.0").noLong(),
-		todo("ignore-missing-args", "", "", "do not mind sources that do not exist").from("3.1.0"),
+		value("ignore-missing-args", "", "", "do not mind sources that do not exist", setMissingArgs(MissingIgnore)).from("3.1.0").
+			toServer(130, missingArgsWord),
 		flag("prune-empty-dirs", "m", "leave out directories without files",
 			func(o *Options) *bool { return &o.PruneEmptyDirs }).from("2.6.7").no().letter(10, onlyPush),
 	}
@@ -147,7 +149,7 @@ func deleteRows() []row {
 		flag("ignore-errors", "", "delete even after read errors", func(o *Options) *bool { return &o.IgnoreErrors }).noLong().word(134, anySide),
 		flag("force", "", "delete directories that are in the way, with their contents",
 			func(o *Options) *bool { return &o.Force }).noLong().word(125, onlyPush),
-		todo("delete-missing-args", "", "", "delete sources that do not exist from the destination").from("3.1.0"),
+		value("delete-missing-args", "", "", "delete sources that do not exist from the destination", setMissingArgs(MissingDelete)).from("3.1.0"),
 		todo("remove-source-files", "", "", "remove files from the source once copied").from("2.6.9"),
 		todo("remove-sent-files", "", "", "an old form of --remove-source-files"),
 	}

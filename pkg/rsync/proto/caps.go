@@ -55,6 +55,7 @@ type Caps struct {
 	DeletedMessages  bool // names of deleted files travel as messages
 	Attributes       bool // ACLs and extended attributes can travel
 	XattrShortcut    bool // nothing about attributes travels with a hard link's item
+	NamesInFrames    bool // the names of --files-from travel in frames
 	DigestGreeting   bool // the greeting names authentication digests
 	DefaultSum       DefaultSum
 
@@ -127,6 +128,7 @@ func gates() []gate {
 		{"DeleteStats", 31, 0, "main.c:write_del_stats", func(c *Caps) { c.DeleteStats = true }},
 		{"GoodbyeEcho", 31, 0, "main.c:read_final_goodbye", func(c *Caps) { c.GoodbyeEcho = true }},
 		{"ExitMessages", 31, 0, "io.c:send_msg_int", func(c *Caps) { c.ExitMessages = true }},
+		{"NamesInFrames", 31, 0, "io.c:start_filesfrom_forwarding", func(c *Caps) { c.NamesInFrames = true }},
 		{"DigestGreeting", 32, 0, "clientserver.c:234", func(c *Caps) { c.DigestGreeting = true }},
 	}
 }

@@ -2,6 +2,7 @@ package server
 
 import (
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -16,25 +17,18 @@ import (
 
 // OpenSources opens what a user's paths name, absolute or relative to the
 // working directory. What cannot be opened is told when its turn comes. done
-// closes them all.
-func OpenSources(args []string) (sources []transfer.Source, done func()) {
-	whole, cwd := everything()
+// closes them all. Options say how paths are meant; an error is one with them.
+func OpenSources(args []string, opt *options.Options) (sources []transfer.Source, done func(), err error) {
+	o := opener{}
+	o.whole, o.cwd = everything()
 	for _, arg := range args {
-		dir, name := transfer.SplitSource(arg)
-		if strings.HasPrefix(arg, "/") {
-			dir = path.Join("/", dir)
-		}
-		root, err := rootfs.Open(dir)
+		s, err := o.source(arg, opt)
 		if err != nil {
-			sources = append(sources, transfer.Source{Name: arg, Err: err})
-			continue
-		}
-		s := transfer.Source{Root: root, Name: name}
-		if whole != nil {
-			s.Outer, s.Base = whole, below(cwd, dir)
+			return nil, func() {}, err
 		}
 		sources = append(sources, s)
 	}
+	whole := o.whole
 	return sources, func() {
 		if whole != nil {
 			whole.Close()
@@ -44,7 +38,78 @@ func OpenSources(args []string) (sources []transfer.Source, done func()) {
 				s.Root.Close()
 			}
 		}
+	}, nil
+}
+
+// opener opens what a user's paths name.
+type opener struct {
+	whole *rootfs.Root // everything, nil if that cannot be had
+	cwd   string
+}
+
+// source opens one path: a folder that names from a file start from, the start
+// of a path that is kept as a whole, or a place whose last name counts.
+func (o *opener) source(arg string, opt *options.Options) (transfer.Source, error) {
+	if opt.FilesFrom != "" {
+		base := arg
+		s := o.open(base)
+		s.Open = func(dir string) transfer.Source { return o.open(path.Join(base, dir)) }
+		return s, nil
 	}
+	if opt.Relative {
+		dir, n, dot, err := transfer.SplitRelative(arg)
+		if err != nil {
+			return transfer.Source{}, err
+		}
+		s := o.open(dir)
+		if s.Err == nil {
+			s.Name, s.Slash, s.Relative, s.Dot = n.Path, n.Slash, true, dot
+		}
+		return s, nil
+	}
+	dir, name := transfer.SplitSource(arg)
+	if strings.HasPrefix(arg, "/") {
+		dir = path.Join("/", dir)
+	}
+	s := o.open(dir)
+	if s.Name = name; s.Err != nil {
+		s.Name = arg
+	}
+	return s, nil
+}
+
+// open opens a folder, "" being the working directory.
+func (o *opener) open(dir string) transfer.Source {
+	if dir == "" {
+		dir = "."
+	}
+	root, err := rootfs.Open(dir)
+	if err != nil {
+		return transfer.Source{Name: dir, Err: err}
+	}
+	s := transfer.Source{Root: root, Name: "."}
+	if o.whole != nil {
+		s.Outer, s.Base = o.whole, below(o.cwd, dir)
+	}
+	return s
+}
+
+// ReadNames reads the file of --files-from; "-" is the standard input.
+func ReadNames(name string, zeros bool) ([]string, error) {
+	in := os.Stdin
+	if name != "-" {
+		f, err := os.Open(name)
+		if err != nil {
+			return nil, proto.Failf(proto.ExitSyntax, "failed to open files-from file %s: %w", name, reason(err))
+		}
+		defer f.Close()
+		in = f
+	}
+	text, err := io.ReadAll(in)
+	if err != nil {
+		return nil, proto.Failf(proto.ExitFileIO, "read files-from file %s: %w", name, reason(err))
+	}
+	return transfer.SplitNames(string(text), zeros), nil
 }
 
 // everything is the whole of this machine's files, which a user's links may

@@ -110,6 +110,11 @@ func (c *active) serve(ctx context.Context) error {
 		Compression: c.a.Compression,
 		PeerFrames:  c.a.PeerFrames, Abort: func() { c.Conn.Close() },
 	}
+	if c.Options.FilesFrom != "" && c.Options.FilesFrom != "-" {
+		if link.Names, err = ReadNames(c.Options.FilesFrom, c.Options.From0); err != nil {
+			return err
+		}
+	}
 	scope := transfer.NewClientRules(rules, Locate, "")
 	if c.Options.Sender {
 		return c.send(ctx, link, scope)
@@ -122,9 +127,12 @@ func (c *active) send(ctx context.Context, link transfer.Link, rules transfer.Ru
 	if len(args) == 0 {
 		args = []string{"."}
 	}
-	sources, done := OpenSources(args)
+	sources, done, err := OpenSources(args, c.Options)
+	if err != nil {
+		return err
+	}
 	defer done()
-	_, err := transfer.Send(ctx, link, c.Options, sources, rules, c)
+	_, err = transfer.Send(ctx, link, c.Options, sources, rules, c)
 	return err
 }
 

@@ -177,7 +177,10 @@ func TestOpenSources(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Chdir(dir)
-	sources, done := OpenSources([]string{"a", "a/", dir + "/a/b", "nothing/x", ".."})
+	sources, done, err := OpenSources([]string{"a", "a/", dir + "/a/b", "nothing/x", ".."}, &options.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
 	defer done()
 	for i, want := range []string{"a", ".", "b", "nothing/x", "."} {
 		s := sources[i]

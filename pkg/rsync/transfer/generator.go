@@ -154,6 +154,9 @@ func (g *generator) entry(index int32) error {
 		g.failFile("stat %q failed: %v", p, reason(err))
 		return nil
 	}
+	if done, err := g.aside(e, p, have, exists); done {
+		return g.tolerate(err)
+	}
 	if !g.redoing && g.passedOver(e, have, exists) {
 		return nil
 	}

@@ -68,6 +68,9 @@ func (r *receiver) readList(list *filelist.List, limit int) error {
 	}
 	r.stats.ListSize += r.R.Total() - start
 	r.setIOError(list.IOError)
+	if !r.Caps.NoContentDirs {
+		r.markContent(list)
+	}
 	list.Sort(r.Caps.DirsSortLast)
 	if r.opt.PruneEmptyDirs {
 		r.prune(list)

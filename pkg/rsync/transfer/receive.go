@@ -88,8 +88,12 @@ func Receive(ctx context.Context, l Link, opt *options.Options, dest Dest, umask
 }
 
 func (r *receiver) run(ctx context.Context) error {
+	given := r.GiveNames()
 	list, err := r.firstList()
 	if err != nil {
+		return err
+	}
+	if err := <-given; err != nil {
 		return err
 	}
 	if list.Len() == 0 && !r.Server {

@@ -54,6 +54,12 @@ func (s *sender) run(ctx context.Context) error {
 	if s.tokens, err = s.newTokenWriter(); err != nil {
 		return err
 	}
+	if s.sources, err = s.sourcesOf(); err != nil {
+		return err
+	}
+	if s.opt.FilesFrom != "" {
+		defer closeSources(s.sources)
+	}
 	s.walker = s.newWalker(ctx, s.sources)
 	if err = s.walker.run(); err != nil {
 		return err

@@ -27,6 +27,20 @@ type Source struct {
 	Outer *rootfs.Root
 	Base  string
 	Err   error // why it cannot be sent: told when its turn comes
+
+	// Slash is that of [Named] for Name. Names, if not nil, is sent instead of
+	// Name.
+	Slash bool
+	Names []Named
+	// Relative sends the folders on the way as well, and Dot the root itself.
+	Relative, Dot bool
+	// Open opens a folder below the one that Name means, for what --files-from
+	// names there; "." is the folder itself.
+	Open func(dir string) Source
+	// Closed, if not nil, reports what does not exist for the peer.
+	Closed func(path string, isDir bool) bool
+
+	grafts []string // links that folders stand in the place of
 }
 
 // SplitSource takes a path as a user writes it apart: the folder to start
@@ -55,8 +69,10 @@ type walker struct {
 	users   *names
 	groups  *names
 
-	folders [][]folder // whose parts are still to come, a slice for each level
-	numbers int32      // folders that have been announced
+	folders [][]folder       // whose parts are still to come, a slice for each level
+	numbers int32            // folders that have been announced
+	implied map[implied]bool // folders on the way that have been added
+	mounted map[implied]bool // folders on which something is mounted
 }
 
 func (c *common) newWalker(ctx context.Context, sources []Source) *walker {
@@ -125,40 +141,6 @@ func (w *walker) send() error {
 	return nil
 }
 
-func (w *walker) source(s Source) error {
-	if s.Err != nil {
-		w.failFile("link_stat %q failed: %v", s.Name, reason(s.Err))
-		return nil
-	}
-	info, err := s.Root.Lstat(s.Name)
-	if err == nil {
-		info, err = w.look(s.Root, s.Name, info)
-	}
-	if err != nil {
-		w.failFile("link_stat %q failed: %v", s.Name, reason(err))
-		return nil
-	}
-	if info.IsDir() && !w.opt.Recurse && !w.opt.TransferDirs() {
-		w.report(proto.TagInfo, "skipping directory %s", s.Name)
-		return nil
-	}
-	if s.Name != "." && w.hidden(s.Name, info.IsDir()) {
-		return nil
-	}
-	mark := filelist.MarkTopDir
-	intoDir := w.opt.Recurse || s.Name == "." && w.opt.TransferDirs()
-	if !intoDir {
-		mark = filelist.MarkNoContent
-	}
-	if err := w.add(s.Root, s.Name, info, mark); err != nil {
-		return err
-	}
-	if !info.IsDir() || !intoDir || w.Caps.IncRecurse && s.Name != "." {
-		return nil
-	}
-	return w.dir(s.Root, s.Name)
-}
-
 func (w *walker) hidden(p string, isDir bool) bool {
 	return w.rules != nil && w.rules.Hidden(&w.sources[w.from], p, isDir)
 }
@@ -187,7 +169,7 @@ func (w *walker) dir(root *rootfs.Root, dir string) error {
 		ea, eb := filelist.Entry{Base: a.Name, Mode: a.Mode}, filelist.Entry{Base: b.Name, Mode: b.Mode}
 		return filelist.Compare(&ea, &eb, w.Caps.DirsSortLast)
 	})
-	for _, in := range infos {
+	for _, in := range w.mounts(root, dir, infos) {
 		if err := w.child(root, dir, in); err != nil {
 			return err
 		}
@@ -208,10 +190,11 @@ func (w *walker) child(root *rootfs.Root, dir string, in rootfs.NamedInfo) error
 		return nil
 	}
 	var mark filelist.Mark
-	if in.IsDir() && !w.opt.Recurse {
+	into := in.IsDir() && w.opt.Recurse && !w.isMounted(p)
+	if in.IsDir() && !into {
 		mark = filelist.MarkNoContent
 	}
-	if err := w.add(root, p, in.Info, mark); err != nil || !in.IsDir() || !w.opt.Recurse || w.Caps.IncRecurse {
+	if err := w.add(root, p, in.Info, mark); err != nil || !into || w.Caps.IncRecurse {
 		return err
 	}
 	return w.dir(root, p)

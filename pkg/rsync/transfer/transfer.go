@@ -56,6 +56,9 @@ type Link struct {
 	// Busy, if not nil, is called now and then while this side works without
 	// anything to say, so that the peer's silence is not taken for a stall.
 	Busy func()
+	// Names are those of --files-from, where this side has the list; a
+	// receiving side hands them to the other. nil: it has none.
+	Names []string
 	// Abort closes the streams, so that whoever waits on them returns. It may
 	// be called from any goroutine, more than once.
 	Abort func()
@@ -347,7 +350,7 @@ func (s *Stats) Count(e *filelist.Entry) {
 		s.TotalSize += e.Size
 	case e.IsDevice():
 		s.Devices++
-	default:
+	case e.IsSpecial():
 		s.Specials++
 	}
 }

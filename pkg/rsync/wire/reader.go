@@ -48,6 +48,16 @@ func NewReader(src io.Reader, size int) *Reader {
 // io_start_multiplex_in). Messages other than data go to h.
 func (r *Reader) StartMux(h MessageHandler) { r.mux, r.onMessage = true, h }
 
+// StopMux makes the reader expect plain bytes from here on, which must be where
+// a frame ends.
+func (r *Reader) StopMux() error {
+	if r.frame != 0 {
+		return r.Fail(fmt.Errorf("multiplexed stream: a frame goes on for %d bytes where frames end", r.frame))
+	}
+	r.mux = false
+	return r.err
+}
+
 // OnBlock sets a function that is called before a read from the source, so
 // that what the peer waits for can be flushed.
 func (r *Reader) OnBlock(f func() error) { r.onBlock = f }

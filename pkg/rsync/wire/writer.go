@@ -48,6 +48,17 @@ func (w *Writer) StartMux() {
 	w.mux.Store(true)
 }
 
+// StopMux sends what waits and puts what follows into no frames. Messages are
+// dropped until [Writer.StartMux].
+func (w *Writer) StopMux() error {
+	err := w.Flush()
+	w.mux.Store(false)
+	return err
+}
+
+// Framed reports whether what is written goes into frames.
+func (w *Writer) Framed() bool { return w.mux.Load() }
+
 // Total returns the bytes handed to the destination and those still buffered.
 func (w *Writer) Total() int64 {
 	return w.total + int64(w.Pending())
