@@ -135,7 +135,7 @@ func (s *sandbox) shell(args ...string) (*recorder, transfer.Stats, error) {
 	}
 	sources, done, err := server.OpenSources(route.Sources, opt)
 	if err != nil {
-		t.Fatal(err)
+		s.t.Fatal(err)
 	}
 	defer done()
 	st, err := c.Push(ctx, sources, *route.To)

@@ -169,7 +169,9 @@ func (w *walker) named(s *Source, n Named) error {
 	if n.Path != "." && info.Mode != 0 && w.hidden(n.Path, info.IsDir()) {
 		return nil
 	}
-	if s.Relative && !w.opt.NoImpliedDirs {
+	// Since folders can be marked the receiving side tells those on the way
+	// from others, and wants them on the list.
+	if s.Relative && (!w.opt.NoImpliedDirs || w.Caps.NoContentDirs) {
 		if err := w.onTheWay(s, n.Path); err != nil {
 			return err
 		}
@@ -275,6 +277,11 @@ func (w *walker) onTheWay(s *Source, p string) error {
 		info, err := s.Root.Lstat(dir)
 		if err == nil && info.IsSymlink() {
 			info, err = w.graft(s, dir)
+		}
+		if errors.Is(err, fs.ErrNotExist) {
+			w.setIOError(proto.IOErrVanished)
+			w.report(proto.TagWarning, "file has vanished: %q", dir)
+			continue
 		}
 		if err != nil {
 			w.missing(dir, err)

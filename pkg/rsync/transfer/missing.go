@@ -3,6 +3,7 @@ package transfer
 import (
 	"github.com/empegsync/empegsync/pkg/rsync/filelist"
 	"github.com/empegsync/empegsync/pkg/rsync/options"
+	"github.com/empegsync/empegsync/pkg/rsync/proto"
 	"github.com/empegsync/empegsync/pkg/rsync/rootfs"
 )
 
@@ -12,7 +13,20 @@ func (g *generator) deleteMissing(p string, have rootfs.Info, exists bool) error
 	if g.opt.MissingArgs != options.MissingDelete || !exists || g.protected(p, have.IsDir(), false) {
 		return nil
 	}
+	if have.IsDir() && g.opt.Delete == options.DeleteNone && !g.opt.Force {
+		return g.deleteEmpty(p)
+	}
 	_, err := g.remove(victim{path: p, mode: have.Mode})
+	return err
+}
+
+// deleteEmpty deletes a folder if nothing is in it.
+func (g *generator) deleteEmpty(p string) error {
+	if list, err := g.root.ReadDir(p); err != nil || len(list) > 0 {
+		g.report(proto.TagInfo, "cannot delete non-empty directory: %s", p)
+		return nil
+	}
+	_, err := g.remove(victim{path: p, mode: filelist.ModeDir})
 	return err
 }
 

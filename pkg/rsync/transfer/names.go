@@ -40,7 +40,7 @@ func (s *sender) sourcesOf() ([]Source, error) {
 		if lines, err = s.takeNames(); err != nil {
 			return nil, err
 		}
-	} else if !s.opt.From0 {
+	} else {
 		lines = withoutComments(lines)
 	}
 	base := &s.sources[0]
