@@ -224,10 +224,10 @@ func tree(t *testing.T, dir string) []string {
 func TestRsyncRefuses(t *testing.T) {
 	t.Parallel()
 	for line, want := range map[string]string{
-		"-a --sparse a b":       "--sparse",
-		"-aX a b":               "--xattrs",
-		"--daemon":              "no-detach",
-		"-a --files-from=x . b": "--files-from",
+		"-a --sparse a b":    "--sparse",
+		"-aX a b":            "--xattrs",
+		"--daemon":           "no-detach",
+		"-a --copy-as=x . b": "--copy-as",
 	} {
 		r := call(t, append([]string{"rsync"}, strings.Fields(line)...)...)
 		if r.code != 4 || r.out != "" || !strings.Contains(r.err, want) {

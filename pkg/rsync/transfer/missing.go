@@ -36,6 +36,9 @@ func (g *generator) deleteEmpty(p string) error {
 // (flist.c:recv_file_entry).
 func (r *receiver) markContent(list *filelist.List) {
 	within, top := false, ""
+	if !r.opt.Relative && !hasTopDir(list) {
+		return // gokrazy/rsync tells nothing of folders
+	}
 	for _, e := range list.All() {
 		switch {
 		case !e.IsDir():
@@ -47,6 +50,15 @@ func (r *receiver) markContent(list *filelist.List) {
 			e.Mark |= filelist.MarkNoContent
 		}
 	}
+}
+
+func hasTopDir(list *filelist.List) bool {
+	for _, e := range list.All() {
+		if e.Mark&filelist.MarkTopDir != 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // aside handles what is on the list and not to be made: what is missing at the
