@@ -29,10 +29,11 @@ type origin struct {
 // requests (rsync.h: MIN_FILECNT_LOOKAHEAD).
 const lookAhead = 1000
 
-// lookAhead sends parts until enough of them are ahead
+// lookAhead sends parts until enough entries are ahead, not counting the part that
+// the receiving side is at: it is not done with that before it has the next one
 // (flist.c:send_extra_file_list).
 func (s *sender) lookAhead() error {
-	for s.current != nil && !s.parts.isComplete() && s.parts.entries()-s.current.before < lookAhead {
+	for s.current != nil && !s.parts.isComplete() && s.parts.entries()-s.current.before-s.current.Len() < lookAhead {
 		if err := s.walker.nextPart(); err != nil {
 			return err
 		}
