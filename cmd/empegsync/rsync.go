@@ -77,12 +77,36 @@ func runRsync(ctx context.Context, words []string, s *streams) int {
 	defer done()
 	r := &rsyncRun{streams: &streams{s.in, out, s.err}, opt: opt}
 	r.openLog()
+	ctx, stop, err := limited(ctx, opt)
+	if err != nil {
+		return rsyncError(s.err, "rsync: "+err.Error(), exitOf(err), "client")
+	}
+	defer stop()
 	summary, err := r.run(ctx)
 	if summary != nil {
 		fmt.Fprint(out, summary)
 	}
 	done()
 	return r.ended(err)
+}
+
+// limited ends ctx when the time is over that the options grant.
+func limited(ctx context.Context, opt *options.Options) (context.Context, context.CancelFunc, error) {
+	over := proto.Failf(proto.ExitTimeout, "stopping at requested limit")
+	now := time.Now()
+	switch {
+	case opt.StopAt != "":
+		at, err := options.StopTime(opt.StopAt, now)
+		if err != nil {
+			return ctx, nil, err
+		}
+		ctx, stop := context.WithDeadlineCause(ctx, at, over)
+		return ctx, stop, nil
+	case opt.StopAfter > 0:
+		ctx, stop := context.WithTimeoutCause(ctx, time.Duration(opt.StopAfter)*time.Minute, over)
+		return ctx, stop, nil
+	}
+	return ctx, func() {}, nil
 }
 
 // rsyncHelp is the text of --help.
@@ -220,6 +244,7 @@ func (r *rsyncRun) prepare(ctx context.Context, route client.Route) {
 				fmt.Fprintln(r.out, line)
 			}
 		},
+		Proxy:   os.Getenv("RSYNC_PROXY"),
 		Secrets: secrets(ctx, r.streams),
 		Shell: client.Shell{
 			Default: os.Getenv("RSYNC_RSH"), Connect: os.Getenv("RSYNC_CONNECT_PROG"), Stderr: r.streams.err,

@@ -33,6 +33,9 @@ type Client struct {
 	Dial func(ctx context.Context, r Remote, opt *options.Options) (net.Conn, error)
 	// Shell says how remote shells are run.
 	Shell Shell
+	// Proxy, as from RSYNC_PROXY, is an HTTP proxy that leads to daemons:
+	// [USER:PASSWORD@]HOST:PORT, "" for none.
+	Proxy string
 	// Secrets says where the password for a daemon comes from.
 	Secrets Secrets
 	// Started, if not nil, is told the command line of a remote shell.
@@ -84,7 +87,7 @@ func (c *Client) dial(ctx context.Context, r Remote) (*conn, error) {
 		if c.Debug != nil && c.Options.ShowsConnection() {
 			c.Debug(fmt.Sprintf("opening tcp connection to %s port %d", r.Host, r.port()))
 		}
-		nc, err = Dial(ctx, r, c.Options)
+		nc, err = c.dialNetwork(ctx, r)
 	}
 	if err != nil {
 		return nil, err
@@ -92,11 +95,37 @@ func (c *Client) dial(ctx context.Context, r Remote) (*conn, error) {
 	return c.connect(nc, p), nil
 }
 
+// dialNetwork connects to a daemon, through a proxy if there is one.
+func (c *Client) dialNetwork(ctx context.Context, r Remote) (net.Conn, error) {
+	if c.Proxy == "" {
+		return Dial(ctx, r, c.Options)
+	}
+	login, address, err := splitProxy(c.Proxy)
+	if err != nil {
+		return nil, err
+	}
+	conn, err := dialAddress(ctx, address, c.Options)
+	if err != nil {
+		return nil, err
+	}
+	stop := context.AfterFunc(ctx, func() { conn.Close() })
+	err = connectProxy(conn, login, r.Address())
+	if !stop() && err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return conn, nil
+}
+
 // connect puts buffers around a connection, or around a process's.
 func (c *Client) connect(nc net.Conn, p *process) *conn {
 	if p != nil {
 		nc = p
 	}
+	nc = session.LimitRate(nc, c.Options.BwLimit)
 	if c.Options.Timeout > 0 {
 		nc = session.IdleTimeout(nc, time.Duration(c.Options.Timeout)*time.Second)
 	}

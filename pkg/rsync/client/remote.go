@@ -196,6 +196,10 @@ func (r Remote) argument(q quoting) string {
 
 // Dial connects to a daemon under the options' limits.
 func Dial(ctx context.Context, r Remote, opt *options.Options) (net.Conn, error) {
+	return dialAddress(ctx, r.Address(), opt)
+}
+
+func dialAddress(ctx context.Context, address string, opt *options.Options) (net.Conn, error) {
 	d := net.Dialer{Timeout: time.Duration(opt.Contimeout) * time.Second}
 	network := "tcp"
 	switch opt.Family {
@@ -211,7 +215,7 @@ func Dial(ctx context.Context, r Remote, opt *options.Options) (net.Conn, error)
 		}
 		d.LocalAddr = local
 	}
-	conn, err := d.DialContext(ctx, network, r.Address())
+	conn, err := d.DialContext(ctx, network, address)
 	if err == nil {
 		return conn, nil
 	}
@@ -220,7 +224,7 @@ func Dial(ctx context.Context, r Remote, opt *options.Options) (net.Conn, error)
 	if errors.As(err, &ne) && ne.Timeout() {
 		code = proto.ExitConnTimeout
 	}
-	return nil, proto.Failf(code, "connect to %s: %w%s", r.Address(), plain(err), hint(err))
+	return nil, proto.Failf(code, "connect to %s: %w%s", address, plain(err), hint(err))
 }
 
 // plain strips Go's words from a dial error.

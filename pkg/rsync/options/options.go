@@ -205,6 +205,9 @@ type Options struct {
 	debug               [debugWords]level
 	EightBit            bool   // -8: names are shown as they are
 	Outbuf              string // N, L or B; "" for the usual way
+	BwLimit             int64  // KiB a second that this side writes at most, 0 for no limit
+	StopAt              string // the point in time at which it ends, see StopTime
+	StopAfter           int    // minutes after which the run ends, 0 for none
 	// LogFormat is what a client tells a server about its own output:
 	// "%i", "%i%I", "%o", "X" or "". // options.c:server_options
 	LogFormat string

@@ -67,7 +67,7 @@ func recorded(t *testing.T, dir string, args []string) []string {
 // and destination for a pull and for a push.
 func lines() []string {
 	return []string{
-		"--no-s", "-rM--size-only --remote-option=-q", "--old-args",
+		"--bwlimit=100", "--bwlimit=1.5m --timeout=9 --cc=md5", "--bwlimit=9 --no-bwlimit", "--no-s", "-rM--size-only --remote-option=-q", "--old-args",
 		"", "-a", "-auv --delete", "-av --progress", "--progress", "-i", "-ii", "-vii", "-q --progress", "-vqq", "-vvvv", "-h -v", "-hh",
 		"-r", "-rn", "-d", "-dr", "-d --no-d", "--no-r -a", "-a --no-r", "-a --no-D", "-a --no-devices", "-a --no-specials", "-D",
 		"--specials", "--devices", "-l", "-p", "-t", "-o", "-g", "-rOJ", "-u", "-c", "-I", "-W", "--no-W", "-W --no-W",

@@ -50,7 +50,9 @@ func connectionRows() []row {
 		value("remote-option", "M", "OPT", "give OPT to the other side only", remoteOption).in(client).from("3.1.0"),
 		todo("sockopts", "", "OPTIONS", "set socket options").from("2.6.7").asDaemon(""),
 		todo("blocking-io", "", "", "use blocking I/O for the remote shell").noLong(),
-		todo("bwlimit", "", "RATE", "limit the rate").noLong().asDaemon(""),
+		value("bwlimit", "", "RATE", "write at most RATE KiB a second", setBwLimit).noLong().
+			undo(func(s *state, _ string) *Error { s.BwLimit = 0; return nil }).asDaemon("").
+			toServer(109, intWord("--bwlimit=", func(o *Options) int64 { return o.BwLimit })),
 		value("password-file", "", "FILE", "read the daemon's password from FILE (else RSYNC_PASSWORD)",
 			text(func(o *Options) *string { return &o.PasswordFile })).in(client),
 		value("early-input", "", "FILE", "give FILE to the daemon's early exec", text(func(o *Options) *string { return &o.EarlyInput })).
@@ -79,8 +81,9 @@ func otherRows() []row {
 		todo("dparam", "", "OVERRIDE", "with --daemon: override a parameter of rsyncd.conf").asDaemon("M"),
 		todo("copy-as", "", "USER[:GROUP]", "copy as another user").from("3.2.0"),
 		todo("iconv", "", "CONVERT_SPEC", "convert the character set of names").from("3.0.0").noLong(),
-		todo("stop-after", "", "MINS", "stop after so many minutes").alias("time-limit").from("3.2.3"),
-		todo("stop-at", "", "TIME", "stop at a point in time").from("3.2.3"),
+		value("stop-after", "", "MINS", "stop after so many minutes", stopAfter).in(client).alias("time-limit").from("3.2.3"),
+		value("stop-at", "", "TIME", "stop at a point in time, as in 14:00 or 1-31T8:30", text(func(o *Options) *string { return &o.StopAt })).
+			in(client).from("3.2.3"),
 		todo("write-batch", "", "FILE", "write the changes to a batch file too"),
 		todo("only-write-batch", "", "FILE", "write the changes to a batch file only").from("2.6.5"),
 		todo("read-batch", "", "FILE", "make the changes of a batch file"),

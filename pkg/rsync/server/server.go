@@ -51,6 +51,7 @@ type active struct {
 func (s *Session) Run(ctx context.Context) error {
 	conn := s.Conn
 	defer conn.Close()
+	conn = session.LimitRate(conn, s.Options.BwLimit)
 	if s.Options.Timeout > 0 {
 		conn = session.IdleTimeout(conn, time.Duration(s.Options.Timeout)*time.Second)
 	}
