@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds the ARM binary twice, from copies of the sources in two folders and with
-# a compiler cache of their own for the second, and compares the bytes.
+# a compiler cache of their own for the second, and compares the bytes. It also
+# fails when they are too large for a board.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -20,4 +21,9 @@ if ! cmp "$dir/one/$binary" "$dir/another/place/$binary"; then
 	exit 1
 fi
 (cd "$dir/one" && sha256sum "$binary")
-echo "two builds, the same $(stat -c %s "$dir/one/$binary") bytes"
+size=$(stat -c %s "$dir/one/$binary")
+echo "two builds, the same $size bytes"
+if [ "$size" -gt $((8 << 20)) ]; then
+	echo "reproducible: a program for boards must not be larger than 8 MiB; see BOARD in the Makefile" >&2
+	exit 1
+fi

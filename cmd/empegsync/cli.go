@@ -24,6 +24,7 @@ type cli struct {
 	Pull    pullCmd    `cmd:"" help:"Make this player's music like the master's, both drives."`
 	Reindex reindexCmd `cmd:"" help:"Remove the player's database files, so that it rebuilds them."`
 	Rsync   rsyncCmd   `cmd:"" help:"Be rsync: the same options, output and exit codes."`
+	Cache   cacheCmd   `cmd:"" help:"Be a package cache: fetch each package once, serve it to everyone."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 
 	Install   installCmd   `cmd:"" help:"Put this program on a player, so that it starts with it."`
@@ -60,8 +61,11 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	if len(words) > 0 && words[0] == "rsync" {
 		return runRsync(ctx, words[1:], &streams{in, out, errOut})
 	}
-	if name == "reindex" {
+	switch name {
+	case "reindex":
 		words = append([]string{"reindex"}, words...)
+	case "http-replicator":
+		words = append([]string{"cache"}, words...)
 	}
 	var c cli
 	exit := -1

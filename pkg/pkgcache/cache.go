@@ -40,8 +40,9 @@ const (
 // Decision is what [Rules] say of a URL.
 type Decision struct {
 	Class Class
-	Key   string     // the name of the file in the store
-	URLs  []*url.URL // where it may be had, in the order to try
+	Key   string       // the name of the file in the store
+	Store *store.Store // nil: the cache's own
+	URLs  []*url.URL   // where it may be had, in the order to try
 	// MaxAge is how long a volatile file is fresh if upstream does not say.
 	MaxAge time.Duration
 }
@@ -134,7 +135,10 @@ func cacheable(r *http.Request) bool {
 
 // Serve answers with a file that is kept, or becomes so.
 func (c *Cache) Serve(w http.ResponseWriter, r *http.Request, d Decision) {
-	o, err := c.Store.Get(d.Key)
+	if d.Store == nil {
+		d.Store = c.Store
+	}
+	o, err := d.Store.Get(d.Key)
 	switch {
 	case err == nil:
 		defer o.Close()
@@ -164,7 +168,7 @@ func reload(r *http.Request) bool {
 // fetch brings a file, or asks whether the copy o (nil if there is none) is
 // still good.
 func (c *Cache) fetch(w http.ResponseWriter, r *http.Request, d Decision, o *store.Object) {
-	req := fill.Request{Key: d.Key, URLs: d.URLs, Volatile: d.Class != Immutable, Header: c.forward(r)}
+	req := fill.Request{Key: d.Key, Store: d.Store, URLs: d.URLs, Volatile: d.Class != Immutable, Header: c.forward(r)}
 	if o != nil && o.Known {
 		req.Known = &o.Meta
 	}
@@ -185,7 +189,7 @@ func (c *Cache) fetch(w http.ResponseWriter, r *http.Request, d Decision, o *sto
 	case h.Status == http.StatusNotModified && o != nil:
 		m := o.Meta
 		m.Checked = c.now()
-		if err := c.Store.Describe(d.Key, m); err != nil {
+		if err := d.Store.Describe(d.Key, m); err != nil {
 			c.Log.Warn("note that a file is current", "key", d.Key, "err", err)
 		}
 		c.whole(w, r, o, "REVALIDATED")

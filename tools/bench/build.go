@@ -59,12 +59,16 @@ func (b *bench) memoryBuild(ctx context.Context) (string, error) {
 
 // armSize is the size of the binary for boards, in bytes.
 func (b *bench) armSize(ctx context.Context) (int64, error) {
-	name := filepath.Join(b.dir, "empegsync-arm")
-	err := b.build(ctx, name, []string{"GOARCH=arm", "GOARM=5"}, "-trimpath", "-ldflags=-s -w -buildid=", modulePath+"/cmd/empegsync")
+	fmt.Fprintln(b.say, "building the program for boards")
+	mod, err := exec.CommandContext(ctx, "go", "env", "GOMOD").Output()
 	if err != nil {
-		return 0, err
+		return 0, fmt.Errorf("ask go where the module is: %w", err)
 	}
-	info, err := os.Stat(name)
+	top := filepath.Dir(strings.TrimSpace(string(mod)))
+	if out, err := exec.CommandContext(ctx, "make", "-s", "-C", top, "arm").CombinedOutput(); err != nil {
+		return 0, fmt.Errorf("make arm: %w\n%s", err, out)
+	}
+	info, err := os.Stat(filepath.Join(top, "dist", "empegsync-linux-armv5"))
 	if err != nil {
 		return 0, err
 	}

@@ -33,7 +33,7 @@ func (e *fetch) begin(resp *http.Response, at *url.URL) error {
 			return fmt.Errorf("%w: %w", ErrNoRoom, err)
 		}
 	}
-	part, err := e.g.Store.Begin(e.req.Key, e.meta)
+	part, err := e.req.Store.Begin(e.req.Key, e.meta)
 	if err != nil {
 		if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
 			err = fmt.Errorf("%w: %w", ErrNoRoom, err)

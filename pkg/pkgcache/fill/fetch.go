@@ -180,7 +180,7 @@ func (e *fetch) findPart() {
 	if e.req.Volatile || e.part != nil {
 		return
 	}
-	part, err := e.g.Store.Resume(e.req.Key)
+	part, err := e.req.Store.Resume(e.req.Key)
 	if err != nil {
 		return // nothing, or nothing that is of use
 	}

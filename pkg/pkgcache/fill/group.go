@@ -56,14 +56,22 @@ type Group struct {
 	Now func() time.Time
 
 	mu    sync.Mutex
-	fills map[string]*Fill
+	fills map[place]*Fill
 	hosts map[string]*host
 	all   sync.WaitGroup
+}
+
+// place is where a file will be.
+type place struct {
+	store *store.Store
+	key   string
 }
 
 // Request is a file to be fetched.
 type Request struct {
 	Key string
+	// Store is where the file goes; nil: the group's.
+	Store *store.Store
 	// URLs are where it may be had, tried in this order.
 	URLs []*url.URL
 	// Volatile files may change under their name: they are never gone on with.
@@ -81,7 +89,10 @@ type Request struct {
 func (g *Group) Get(req Request) (f *Fill, joined bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	f, joined = g.fills[req.Key], true
+	if req.Store == nil {
+		req.Store = g.Store
+	}
+	f, joined = g.fills[place{req.Store, req.Key}], true
 	if f == nil {
 		f, joined = g.start(req), false
 	}
@@ -92,15 +103,15 @@ func (g *Group) Get(req Request) (f *Fill, joined bool) {
 // start starts a fill; the lock is held.
 func (g *Group) start(req Request) *Fill {
 	if g.fills == nil {
-		g.fills, g.hosts = make(map[string]*Fill), make(map[string]*host)
+		g.fills, g.hosts = make(map[place]*Fill), make(map[string]*host)
 	}
 	f := newFill(req.Key)
-	g.fills[req.Key] = f
+	g.fills[place{req.Store, req.Key}] = f
 	g.all.Go(func() {
 		e := &fetch{g: g, f: f, req: req, check: newCheck(req.Sums)}
 		err := e.run(g.Context)
 		g.mu.Lock()
-		delete(g.fills, req.Key)
+		delete(g.fills, place{req.Store, req.Key})
 		if errors.Is(err, ErrMismatch) && len(e.left) > 0 {
 			// Who reads now has bytes of the wrong file; who comes next shall not.
 			again := req

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/empegsync/empegsync/pkg/pkgcache"
+	"github.com/empegsync/empegsync/pkg/pkgcache/store"
 )
 
 // Rule says what the files are whose "host/path" a pattern matches.
@@ -33,6 +34,9 @@ type Group struct {
 	// Upstreams are tried in order for every file of the group; empty: the
 	// place that was asked for, then the members.
 	Upstreams []*url.URL
+	// Store keeps the files of the group in a folder of its own, in which the
+	// name does not occur again; nil: the cache's.
+	Store *store.Store
 }
 
 // Set decides. It implements pkgcache.Rules and is not changed while in use.
@@ -106,7 +110,10 @@ func (s *Set) group(place string, u *url.URL, d *pkgcache.Decision) (rest string
 	for _, g := range s.Groups {
 		for _, m := range g.Members {
 			if rest, ok := strings.CutPrefix(place, m+"/"); ok {
-				d.Key = g.Name + "/" + rest
+				d.Key, d.Store = g.Name+"/"+rest, g.Store
+				if g.Store != nil {
+					d.Key = rest
+				}
 				d.URLs = g.urls(m, rest, u)
 				return rest
 			}

@@ -1,6 +1,9 @@
 package conf
 
-import "errors"
+import (
+	"errors"
+	"strings"
+)
 
 // Own is a parameter that a program's own configuration file has beyond those of
 // rsyncd.conf(5). It stands in the global part, before the first module.
@@ -43,6 +46,39 @@ func ParseOwn(name string, text []byte, own ...Own) error {
 	p.file(name, text, 0)
 	for _, m := range p.modules {
 		p.fail(m.File, m.Line, "there are no sections here, only lines \"name = value\"")
+	}
+	return errors.Join(p.errs...)
+}
+
+// ReadSections reads a file that has the syntax of rsyncd.conf(5) but sections
+// and parameters of the caller's. It calls f for each line "name = value", with
+// the section's name, "" before the first and in [global]; names of parameters
+// come in lower case with single spaces. What f says is wrong, and mistakes in
+// the syntax, are told as by Parse, all of them.
+func ReadSections(file string, text []byte, f func(section, name, value string) error) error {
+	p := &parser{}
+	if len(text) > maxText {
+		p.fail(file, 0, "larger than %d bytes, which no configuration is; check that the right file is named", maxText)
+		return errors.Join(p.errs...)
+	}
+	section := ""
+	s := scanner{text: string(text)}
+	for s.next() {
+		switch {
+		case s.err != "":
+			p.fail(file, s.line, "%s", s.err)
+		case s.kind == tokenDirective:
+			p.fail(file, s.line, "there are no includes here")
+		case s.kind == tokenSection:
+			section = strings.TrimSpace(s.name)
+			if sameName(section, "global") {
+				section = ""
+			}
+		default:
+			if err := f(section, strings.ToLower(strings.Join(strings.Fields(s.name), " ")), s.value); err != nil {
+				p.fail(file, s.line, "%v", err)
+			}
+		}
 	}
 	return errors.Join(p.errs...)
 }

@@ -1,0 +1,253 @@
+//go:build !board
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"os/user"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/empegsync/empegsync/pkg/pkgcache/service"
+	"github.com/empegsync/empegsync/pkg/pkgcache/settings"
+)
+
+// cacheCmd is the package cache.
+type cacheCmd struct {
+	Serve cacheServeCmd `cmd:"" default:"withargs" help:"Serve: an HTTP proxy that fetches each package once."`
+}
+
+// cacheServeCmd takes http-replicator's options.
+type cacheServeCmd struct {
+	Dir      string   `short:"d" placeholder:"DIR" help:"Keep files here (/var/cache/http-replicator)."`
+	User     string   `placeholder:"USER" help:"Run as this user once it listens."`
+	Alias    []string `short:"a" sep:"none" placeholder:"DIR:NAME" help:"Publish a folder at http://HOST:PORT/NAME/; a NAME host/path keeps that mirror's files in it."`
+	IP       []string `name:"ip" short:"i" sep:"none" placeholder:"ADDRESS" help:"Let this address use it: 10.13.18.7, 10.13.18.*, 10.13.18.0/24. This machine always may."`
+	Port     int      `short:"p" placeholder:"PORT" help:"Listen on this port (8080)."`
+	Address  string   `placeholder:"HOST" help:"Listen on this address only."`
+	Static   bool     `short:"s" help:"Never ask again for what is there."`
+	Flat     bool     `short:"f" help:"Name files by their own name alone."`
+	External string   `short:"e" placeholder:"[USER:PASS@]HOST:PORT" help:"Reach upstream through this proxy."`
+	Log      string   `placeholder:"FILE" help:"Log to this file."`
+	Pid      string   `placeholder:"FILE" help:"Write the process number to this file."`
+	Daemon   bool     `help:"Go on in the background."`
+	Debug    bool     `help:"Log more."`
+	Quiet    bool     `short:"q" help:"Log warnings and errors only."`
+	Config   string   `placeholder:"FILE" type:"path" help:"Read this file, in the syntax of rsyncd.conf."`
+	Confd    string   `placeholder:"FILE" type:"path" help:"Read http-replicator's file of /etc/conf.d as it stands."`
+	Check    bool     `help:"Only read the configuration and say what would be served."`
+	Explain  bool     `help:"List the parameters of the configuration file."`
+}
+
+// Help implements kong's detailed help.
+func (cacheServeCmd) Help() string {
+	return `Clients use it as their HTTP proxy. What the options say comes after what files
+say. Called by the name http-replicator, the program does the same.
+
+Examples:
+  empegsync cache --dir /var/cache/http-replicator --ip 10.13.18.* --port 8080
+  empegsync cache --confd /etc/conf.d/http-replicator
+  http_proxy=http://ws1:8080 emerge logrotate`
+}
+
+// Run implements the verb.
+func (c *cacheServeCmd) Run(ctx context.Context, s *streams) (err error) {
+	if c.Explain {
+		_, err := fmt.Fprint(s.out, settings.Explain())
+		return err
+	}
+	set, err := c.settings()
+	if err != nil {
+		return &coded{err, exitUsage}
+	}
+	if c.Daemon && os.Getenv(backgroundVar) == "" {
+		return c.background(s)
+	}
+	logs := &logFile{name: set.Log, spare: s.err}
+	log := slog.New(c.handler(logs, set))
+	host, err := os.Hostname()
+	if err != nil {
+		host = "empegsync"
+	}
+	srv, err := service.New(set, host+":"+strconv.Itoa(set.Port), log)
+	if err != nil {
+		return err
+	}
+	if c.Check {
+		fmt.Fprintf(s.out, "%s: port %d, folder %s, %d aliases, presets %s\n", host, set.Port, set.Dir, len(set.Aliases), strings.Join(set.Presets, " "))
+		return srv.Close()
+	}
+	ln, err := srv.Listen(ctx)
+	if err != nil {
+		return errors.Join(err, srv.Close())
+	}
+	remove, err := writePid(set.Pid, s.err)
+	if err != nil {
+		return errors.Join(err, ln.Close(), srv.Close())
+	}
+	defer func() { err = errors.Join(err, remove()) }()
+	if err := become(set.User); err != nil {
+		return errors.Join(err, ln.Close(), srv.Close())
+	}
+	fmt.Fprintf(s.out, "listening on %s, files are in %s\n", ln.Addr(), set.Dir)
+	log.Info("empegsync " + version + " cache starting, listening on " + ln.Addr().String())
+	err = srv.Serve(ctx, ln, grace)
+	log.Info("stopped")
+	return err
+}
+
+func (c *cacheServeCmd) handler(to *logFile, set *settings.Settings) slog.Handler {
+	opt := &slog.HandlerOptions{Level: slog.LevelInfo}
+	switch {
+	case set.Debug:
+		opt.Level = slog.LevelDebug
+	case c.Quiet:
+		opt.Level = slog.LevelWarn
+	}
+	if set.LogJSON {
+		return slog.NewJSONHandler(to, opt)
+	}
+	return slog.NewTextHandler(to, opt)
+}
+
+// settings puts together what the files and the options say.
+func (c *cacheServeCmd) settings() (*settings.Settings, error) {
+	set := settings.Default()
+	if c.Confd != "" {
+		text, err := os.ReadFile(c.Confd)
+		if err != nil {
+			return nil, err
+		}
+		words, err := settings.ConfD(c.Confd, string(text))
+		if err != nil {
+			return nil, err
+		}
+		var from cacheServeCmd
+		parser, err := kong.New(&from, kong.Name(c.Confd), kong.Exit(func(int) {}))
+		if err != nil {
+			return nil, err
+		}
+		if _, err := parser.Parse(words); err != nil {
+			return nil, fmt.Errorf("%s: %w", c.Confd, err)
+		}
+		if from.Confd != "" {
+			return nil, fmt.Errorf("%s: --confd cannot stand in this file", c.Confd)
+		}
+		if err := from.apply(set); err != nil {
+			return nil, fmt.Errorf("%s: %w", c.Confd, err)
+		}
+		c.Daemon = c.Daemon || from.Daemon
+	}
+	return set, c.apply(set)
+}
+
+// apply adds what one command line says.
+func (c *cacheServeCmd) apply(set *settings.Settings) error {
+	if c.Config != "" {
+		text, err := os.ReadFile(c.Config)
+		if err != nil {
+			return fmt.Errorf("read the configuration: %w", err)
+		}
+		if err := set.Read(c.Config, text); err != nil {
+			return err
+		}
+	}
+	for to, v := range map[*string]string{&set.Dir: c.Dir, &set.User: c.User, &set.Address: c.Address, &set.Log: c.Log, &set.Pid: c.Pid} {
+		if v != "" {
+			*to = v
+		}
+	}
+	if c.Port != 0 {
+		set.Port = c.Port
+	}
+	set.Static, set.Flat, set.Debug = set.Static || c.Static, set.Flat || c.Flat, set.Debug || c.Debug
+	var all error
+	for _, v := range c.Alias {
+		all = errors.Join(all, set.AddAlias(v))
+	}
+	for _, v := range c.IP {
+		if err := set.Access.Add(v); err != nil {
+			all = errors.Join(all, fmt.Errorf("--ip: %w", err))
+		}
+	}
+	if c.External != "" {
+		all = errors.Join(all, set.SetParent(c.External))
+	}
+	return all
+}
+
+// backgroundVar tells a child that it is in the background already.
+const backgroundVar = "EMPEGSYNC_BACKGROUND"
+
+// background starts this program again in a session of its own, and waits until
+// it listens.
+func (c *cacheServeCmd) background(s *streams) error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	cmd := exec.Command(self, os.Args[1:]...)
+	cmd.Args[0] = os.Args[0]
+	cmd.Env = append(os.Environ(), backgroundVar+"=1")
+	cmd.Stderr, cmd.Dir = os.Stderr, "/"
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	line := make([]byte, 512)
+	n, _ := out.Read(line)
+	if n == 0 {
+		return errors.Join(errors.New("the cache did not start"), cmd.Wait())
+	}
+	fmt.Fprintf(s.out, "process %d is %s", cmd.Process.Pid, line[:n])
+	return cmd.Process.Release()
+}
+
+// become gives up root for a user and that user's groups.
+func become(name string) error {
+	if name == "" {
+		return nil
+	}
+	u, err := user.Lookup(name)
+	if err != nil {
+		return fmt.Errorf("run as %s: %w", name, err)
+	}
+	uid, err1 := strconv.Atoi(u.Uid)
+	gid, err2 := strconv.Atoi(u.Gid)
+	if err := errors.Join(err1, err2); err != nil {
+		return fmt.Errorf("run as %s: %w", name, err)
+	}
+	if uid == os.Geteuid() {
+		return nil
+	}
+	groups := []int{gid}
+	if ids, err := u.GroupIds(); err == nil {
+		for _, id := range ids {
+			if n, err := strconv.Atoi(id); err == nil && n != gid {
+				groups = append(groups, n)
+			}
+		}
+	}
+	if err := syscall.Setgroups(groups); err != nil {
+		return fmt.Errorf("run as %s: %w (only root can; start it as that user, or leave --user out)", name, err)
+	}
+	if err := syscall.Setgid(gid); err != nil {
+		return fmt.Errorf("run as %s: %w", name, err)
+	}
+	if err := syscall.Setuid(uid); err != nil {
+		return fmt.Errorf("run as %s: %w", name, err)
+	}
+	return nil
+}
