@@ -288,5 +288,10 @@ func (workerCmd) Run(ctx context.Context, s *streams) error {
 		return err
 	}
 	defer conn.Close()
-	return daemon.Work(ctx, s.in, conn, slog.New(daemon.NewLogHandler(s.err)))
+	exit, err := daemon.Work(ctx, s.in, conn, slog.New(daemon.NewLogHandler(s.err)))
+	if err == nil && exit != 0 { // its log tells why, and serve wants the code
+		conn.Close()
+		os.Exit(exit)
+	}
+	return err
 }

@@ -140,7 +140,8 @@ type Module struct {
 	// SyslogFacility and SyslogTag are for what is logged without a LogFile.
 	SyslogFacility, SyslogTag string
 	// EarlyExec, PreXferExec and PostXferExec are commands for the shell,
-	// "" for none. Expanded leaves them as they are: see ExpandedCommand.
+	// "" for none. Expanded leaves them as they are: what is put into a command
+	// must be looked at first.
 	EarlyExec, PreXferExec, PostXferExec string
 }
 

@@ -46,13 +46,13 @@ func beWorker() int {
 	f.Close()
 	if err == nil {
 		defer conn.Close()
-		err = daemon.Work(ctx, os.Stdin, conn, slog.New(daemon.NewLogHandler(os.Stderr)))
+		var exit int
+		if exit, err = daemon.Work(ctx, os.Stdin, conn, slog.New(daemon.NewLogHandler(os.Stderr))); err == nil {
+			return exit
+		}
 	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return 0
+	fmt.Fprintln(os.Stderr, err)
+	return 1
 }
 
 // place is a temporary folder with what a test needs.

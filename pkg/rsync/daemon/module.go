@@ -98,10 +98,21 @@ func (c *session) open(ctx context.Context, m *conf.Module) error {
 		c.log.Error("use chroot: only root can do that; remove the line, or the \"/./\" from the path, or start the daemon as root")
 		why = "chroot failed"
 	}
-	if why == "" {
-		why = c.missing(m, in)
-	}
 	if why != "" {
+		return c.refuse("%s", why)
+	}
+	h := hooks{session: c, module: m, early: c.early5k}
+	defer func() { h.after(context.WithoutCancel(ctx), int(c.exit)) }()
+	if !h.before(ctx) {
+		c.exit = 255
+		return c.refuse("early exec failed")
+	}
+	if m.EarlyExec != "" { // it may have brought the module there
+		if err := c.later(); err != nil {
+			return err
+		}
+	}
+	if why := c.missing(m, in); why != "" {
 		return c.refuse("%s", why)
 	}
 	if _, err := io.WriteString(c.w, "@RSYNCD: OK\n"); err != nil {
@@ -120,9 +131,15 @@ func (c *session) open(ctx context.Context, m *conf.Module) error {
 	t := task{module: m, args: args}
 	release, err := c.slots.claim(m.LockFile, m.MaxConnections)
 	if err != nil {
-		t.refusal = c.noPlace(m, err)
+		t.refusal = "ERROR: " + c.noPlace(m, err)
 	} else {
 		defer release()
+		t.refusal = h.allow(ctx, args)
+	}
+	if m.PreXferExec != "" {
+		if err := c.later(); err != nil {
+			return err
+		}
 	}
 	if !who.same || in.dir != "" {
 		return c.hand(ctx, t, who, in)
@@ -135,7 +152,11 @@ func (c *session) open(ctx context.Context, m *conf.Module) error {
 		return err
 	}
 	c.grow(early)
-	return c.serve(ctx, t, func() *switchError { return nil })
+	err = c.serve(ctx, t, func() *switchError { return nil })
+	if err != nil {
+		c.exit = proto.ExitCode(err)
+	}
+	return err
 }
 
 // settle fills in what the module leaves to circumstance.
@@ -199,11 +220,11 @@ func (c *session) serve(ctx context.Context, job task, become func() *switchErro
 	}
 	if err != nil { // it was there a moment ago
 		c.log.Error("cannot open the module", "err", err)
-		job.refusal = "the module cannot be opened"
+		job.refusal = "ERROR: the module cannot be opened"
 	}
 	if err := become(); err != nil {
 		c.log.Error(err.Error())
-		job.refusal = err.call + " failed"
+		job.refusal = "ERROR: " + err.call + " failed"
 	}
 	return c.agree(ctx, t, job)
 }
@@ -228,7 +249,8 @@ func (c *session) agree(ctx context.Context, t *served, job task) error {
 		return err
 	}
 	if job.refusal != "" {
-		return t.deny(proto.ExitStartClient, job.refusal)
+		t.end(proto.ExitUnsupported, job.refusal)
+		return proto.Failf(proto.ExitUnsupported, "%s", job.refusal)
 	}
 	if optErr != nil {
 		var oe *options.Error

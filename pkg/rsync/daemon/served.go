@@ -61,6 +61,7 @@ func (t *served) run(ctx context.Context) error {
 	}
 	stats, err := t.transfer(ctx, clientRules)
 	t.note("sent %d bytes  received %d bytes  total size %d", stats.Written, stats.Read, stats.TotalSize)
+	t.exit = proto.ExitCode(err)
 	var excluded *excludedError
 	switch {
 	case partial(err):
@@ -253,7 +254,9 @@ func (t *served) end(code proto.Exit, text string) {
 	if err := t.conn.SetWriteDeadline(time.Now().Add(lastWords)); err != nil {
 		return
 	}
-	t.w.Message(proto.TagError, []byte(text+"\n"))
+	for line := range strings.SplitSeq(text, "\n") {
+		t.w.Message(proto.TagError, []byte(line+"\n"))
+	}
 	if t.agreed.Caps.ExitMessages {
 		t.w.Message(proto.TagErrorExit, wire.AppendInt32(nil, int32(code)))
 	}

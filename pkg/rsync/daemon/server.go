@@ -54,9 +54,10 @@ type Server struct {
 	// system's.
 	Resolver Resolver
 
-	backoff backoff
-	slots   slots
-	current atomic.Pointer[conf.Config] // nil: Config
+	sessions atomic.Uint64
+	backoff  backoff
+	slots    slots
+	current  atomic.Pointer[conf.Config] // nil: Config
 }
 
 // Reload has clients that come from now on served by another configuration.

@@ -37,6 +37,9 @@ type session struct {
 	// names none.
 	digests string
 	until   time.Time   // when the client must have got to its transfer
+	number  uint64      // of the session
+	early5k []byte      // what the client has for "early exec"
+	exit    proto.Exit  // the session's code
 	settle  func() bool // says that it has; false: it must go
 	handed  bool        // a worker goes on with it
 }
@@ -48,15 +51,20 @@ const (
 
 // session handles one connection, which it leaves open.
 func (s *Server) session(ctx context.Context, conn net.Conn, who caller, settle func() bool) {
-	hello := s.HelloTimeout
-	if hello <= 0 {
-		hello = DefaultHelloTimeout
-	}
 	c := &session{
 		Server: s, Config: s.config(), conn: conn, who: who, log: s.Log.With("from", who.text),
-		until: time.Now().Add(hello), settle: settle,
+		until: time.Now().Add(s.patience()), settle: settle,
+		number: s.sessions.Add(1),
 	}
 	c.whole(ctx, func() error { return c.run(ctx) })
+}
+
+// patience is how long a client may take to get to its transfer.
+func (s *Server) patience() time.Duration {
+	if s.HelloTimeout <= 0 {
+		return DefaultHelloTimeout
+	}
+	return s.HelloTimeout
 }
 
 // whole runs a session with what belongs around it: a deadline, an end when
@@ -130,6 +138,11 @@ func (c *session) run(ctx context.Context) error {
 	if name == "" || name == "#list" {
 		c.note("module-list request from %s", &c.who)
 		return c.list()
+	}
+	if size, ok := strings.CutPrefix(name, "#early_input="); ok {
+		if name, err = c.earlyInput(size); name == "" {
+			return err
+		}
 	}
 	if strings.HasPrefix(name, "#") {
 		return c.refuse("Unknown command '%s'", name)
@@ -209,6 +222,18 @@ func (c *session) hello() (string, error) {
 		return "", fmt.Errorf("read the module's name: %w", c.r.Err())
 	}
 	return name, nil
+}
+
+// earlyInput reads what a client has for "early exec", and then the module's
+// name; "" ends the session.
+func (c *session) earlyInput(size string) (name string, err error) {
+	n, err := strconv.ParseUint(size, 10, 16)
+	if err != nil || n == 0 || n > maxEarlyInput {
+		return "", c.refuse("invalid early_input length")
+	}
+	c.early5k = c.r.Bytes(int64(n), maxEarlyInput, "early input")
+	name = c.r.Line('\n', 1024, "module name")
+	return name, c.r.Err()
 }
 
 // refuse ends a session before its transfer with a line for the user.

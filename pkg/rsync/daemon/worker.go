@@ -65,11 +65,17 @@ func (c *session) hand(ctx context.Context, t task, who identity, in jail) error
 		defer log.Close()
 	}
 	c.handed = true
-	return c.Worker(ctx, f, Job{
+	err = c.Worker(ctx, f, Job{
 		Module: *t.module, Args: t.args, Refusal: t.refusal, Version: c.caps.Version, Early: early, Umask: c.Umask,
 		From: c.who.text, Host: c.who.name, User: c.user,
 		UID: who.UID, GID: who.GID, Groups: who.Groups, Chroot: in.dir, ChrootTry: in.expend, Hello: time.Until(c.until), Log: log,
 	})
+	var ended *exec.ExitError
+	if errors.As(err, &ended) && ended.Exited() {
+		c.exit = proto.Exit(ended.ExitCode())
+		return nil // the worker has said why
+	}
+	return err
 }
 
 // passable makes of a connection a descriptor that another process can go on
@@ -238,15 +244,16 @@ func eachString(v reflect.Value, f func(string) (string, error)) error {
 // Work is the worker's side of [Spawn]: it reads the job from in, opens the
 // module, becomes the module's user for good and serves the session on conn,
 // which it leaves open. It ends early when ctx does or in is closed. What
-// happens in the session goes to log; the error is about the job only.
-func Work(ctx context.Context, in io.Reader, conn net.Conn, log *slog.Logger) error {
+// happens in the session goes to log; the error is about the job only. exit is
+// the code that the process must end with.
+func Work(ctx context.Context, in io.Reader, conn net.Conn, log *slog.Logger) (exit int, err error) {
 	job, err := readJob(in)
 	if err != nil {
-		return err
+		return int(proto.ExitIPC), err
 	}
 	caps, err := proto.New(job.Version)
 	if err != nil {
-		return fmt.Errorf("read the worker's job: %w", err)
+		return int(proto.ExitIPC), fmt.Errorf("read the worker's job: %w", err)
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -263,7 +270,11 @@ func Work(ctx context.Context, in io.Reader, conn net.Conn, log *slog.Logger) er
 	}
 	c.whole(ctx, func() error {
 		c.grow(job.Early)
-		return c.serve(ctx, task{&job.Module, job.Args, job.Refusal}, func() *switchError { return job.become(c.log) })
+		err := c.serve(ctx, task{&job.Module, job.Args, job.Refusal}, func() *switchError { return job.become(c.log) })
+		if err != nil {
+			c.exit = proto.ExitCode(err)
+		}
+		return err
 	})
-	return nil
+	return int(c.exit), nil
 }

@@ -133,7 +133,7 @@ func TestNoWorker(t *testing.T) {
 
 func TestWorkerFails(t *testing.T) {
 	t.Parallel()
-	if err := daemon.Work(context.Background(), strings.NewReader("no job"), nil, nil); err == nil {
+	if _, err := daemon.Work(context.Background(), strings.NewReader("no job"), nil, nil); err == nil {
 		t.Error("a worker without a job is content")
 	}
 }
