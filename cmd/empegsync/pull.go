@@ -16,22 +16,23 @@ import (
 type pullCmd struct {
 	Master string `arg:"" optional:"" help:"The master: HOST, HOST:PORT or rsync://HOST[:PORT]; else the one of the configuration."`
 	rootFlag
-	DryRun     bool `short:"n" help:"Show what would be done, change nothing."`
-	Verbose    int  `short:"v" type:"counter" help:"Name each file; twice: also those that are up to date."`
-	Itemize    int  `short:"i" type:"counter" help:"Say of each file what changes, as rsync -i does."`
-	Quiet      bool `short:"q" help:"Say nothing but errors."`
-	Delete     bool `default:"true" negatable:"" help:"Delete what the master does not have (the default)."`
-	Update     bool `default:"true" negatable:"" help:"Leave files alone that are newer here (the default)."`
-	Reindex    bool `default:"true" negatable:"" help:"Remove the player's database when music changes (the default)."`
-	Checksum   bool `short:"c" help:"Compare by checksum instead of size and time."`
-	Compress   int  `short:"z" type:"counter" help:"Compress on the way, for slow lines: music itself does not get smaller."`
-	AllowEmpty bool `help:"Empty a drive here if the master's is empty."`
-	NumericIDs bool `name:"numeric-ids" help:"Keep owners by number, not by name."`
-	Restart    bool `help:"Restart the player in the end where it can be done from here."`
-	Timeout    int  `default:"60" placeholder:"SECONDS" help:"Give up when nothing moves for so long (default 60, 0: never)."`
-	Protocol   int  `placeholder:"NUM" help:"Highest protocol version to speak."`
-	IPv4       bool `name:"ipv4" short:"4" xor:"family" help:"Use IPv4 only."`
-	IPv6       bool `name:"ipv6" short:"6" xor:"family" help:"Use IPv6 only."`
+	DryRun       bool `short:"n" help:"Show what would be done, change nothing."`
+	Verbose      int  `short:"v" type:"counter" help:"Name each file; twice: also those that are up to date."`
+	Itemize      int  `short:"i" type:"counter" help:"Say of each file what changes, as rsync -i does."`
+	Quiet        bool `short:"q" help:"Say nothing but errors."`
+	Delete       bool `default:"true" negatable:"" help:"Delete what the master does not have (the default)."`
+	Update       bool `default:"true" negatable:"" help:"Leave files alone that are newer here (the default)."`
+	Reindex      bool `default:"true" negatable:"" help:"Remove the player's database when music changes (the default)."`
+	Checksum     bool `short:"c" help:"Compare by checksum instead of size and time."`
+	Compress     int  `short:"z" type:"counter" help:"Compress on the way, for slow lines: music itself does not get smaller."`
+	AllowEmpty   bool `help:"Empty a drive here if the master's is empty."`
+	NumericIDs   bool `name:"numeric-ids" help:"Keep owners by number, not by name."`
+	WhilePlaying bool `help:"Write to the drives although the player plays from them and cannot be asked to leave."`
+	Restart      bool `help:"Restart the player in the end where it can be done from here."`
+	Timeout      int  `default:"60" placeholder:"SECONDS" help:"Give up when nothing moves for so long (default 60, 0: never)."`
+	Protocol     int  `placeholder:"NUM" help:"Highest protocol version to speak."`
+	IPv4         bool `name:"ipv4" short:"4" xor:"family" help:"Use IPv4 only."`
+	IPv6         bool `name:"ipv6" short:"6" xor:"family" help:"Use IPv6 only."`
 }
 
 // Help implements kong's detailed help.
@@ -67,7 +68,7 @@ func (p *pullCmd) Run(ctx context.Context, s *streams) error {
 	}
 	job := &pull.Job{
 		Player: pl, Guard: guard, Master: master, Rsync: pull.Options(p.Update, p.Delete, p.DryRun), Umask: umask(),
-		Reindex: p.Reindex, AllowEmpty: p.AllowEmpty, Out: s.out, Err: s.err,
+		Reindex: p.Reindex, AllowEmpty: p.AllowEmpty, WhilePlaying: p.WhilePlaying, Out: s.out, Err: s.err,
 	}
 	p.refine(job)
 	is, width := terminal(s.out)
@@ -81,7 +82,7 @@ func (p *pullCmd) Run(ctx context.Context, s *streams) error {
 	if err != nil {
 		return &coded{err, int(proto.ExitCode(err))}
 	}
-	if len(res.Removed) == 0 || p.Quiet && !p.Restart {
+	if len(res.Removed) == 0 || res.Restarted || p.Quiet && !p.Restart {
 		return nil
 	}
 	return restart(ctx, pl, p.Restart, p.DryRun, s)

@@ -68,7 +68,7 @@ func restart(ctx context.Context, p *player.Player, do, dry bool, s *streams) er
 		if err := p.Restart(ctx); err != nil {
 			return err
 		}
-		_, err := fmt.Fprintln(s.out, "the player was restarted and rebuilds its database now")
+		_, err := fmt.Fprintln(s.out, "the player was restarted, and has rebuilt its database and saved it")
 		return err
 	}
 	_, err := fmt.Fprint(s.out, player.RestartAdvice)

@@ -36,55 +36,26 @@ const notifyFile = "/proc/empeg_notify"
 // playerProgram is the name of the player program, /empeg/bin/player.
 const playerProgram = "player"
 
-// restartTimes say how patient Restart is.
+// restartTimes say how patient a restart is.
 type restartTimes struct {
 	poll   time.Duration // between two looks
 	change time.Duration // until the player has ended, and until it is back
 	settle time.Duration // from the end of the player to the shell's prompt
+	save   time.Duration // until the player has rebuilt and saved its database
+	still  time.Duration // for which a saved file has not changed
 }
 
 // Restart does what RestartAdvice says by typing on the console through
-// /proc/empeg_notify, and returns once the player program runs again. It does
-// not wait for the rebuild. It has not been tried on the hardware; on error the
-// text says what is left to be done by hand.
-func (p *Player) Restart(ctx context.Context) error {
-	return p.restart(ctx, restartTimes{poll: 200 * time.Millisecond, change: 30 * time.Second, settle: 2 * time.Second})
-}
+// /proc/empeg_notify, and returns once the player has saved its database; then the
+// drive is read-only again if it was before. It has not been tried on the hardware;
+// on error the text says what is left to be done by hand.
+func (p *Player) Restart(ctx context.Context) error { return p.restart(ctx, patient()) }
 
 func (p *Player) restart(ctx context.Context, times restartTimes) error {
-	tree, err := os.OpenRoot(p.root)
-	if err != nil {
+	if err := p.quit(ctx, times); err != nil {
 		return err
 	}
-	defer tree.Close()
-	console, err := openNotify(tree)
-	if err != nil {
-		return err
-	}
-	defer console.Close()
-	// Without a look at the player, later words might reach it instead of the
-	// shell; it takes single letters for commands.
-	if !playerRuns(tree) {
-		return fmt.Errorf("the player program does not run; type on its console: rwm, then: exit")
-	}
-	if err := typeLine(console, "q"); err != nil {
-		return fmt.Errorf("quit the player: %w", err)
-	}
-	if err := wait(ctx, times, func() bool { return !playerRuns(tree) }); err != nil {
-		return fmt.Errorf("the player has not quit (%w); type on its console: q, then: rwm, then: exit", err)
-	}
-	// From here on it is seen through even if ctx ends: nobody wants the player
-	// left at the shell. The shell must be there to read what comes.
-	<-time.After(times.settle)
-	for _, line := range []string{"rwm", "exit"} {
-		if err := typeLine(console, line); err != nil {
-			return fmt.Errorf("start the player: %w; type on its console: rwm, then: exit", err)
-		}
-	}
-	if err := wait(ctx, times, func() bool { return playerRuns(tree) }); err != nil {
-		return fmt.Errorf("the player has not come back (%w); type on its console: exit", err)
-	}
-	return nil
+	return p.startAgain(ctx, times)
 }
 
 // openNotify opens the notify file for writing; it is never made.
@@ -106,15 +77,15 @@ func typeLine(console *os.File, line string) error {
 	return err
 }
 
-// wait looks until done, at most times.change.
-func wait(ctx context.Context, times restartTimes, done func() bool) error {
-	ctx, cancel := context.WithTimeout(ctx, times.change)
+// wait looks until done, at most for so long.
+func wait(ctx context.Context, poll, patience time.Duration, done func() bool) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	for !done() {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-time.After(times.poll):
+		case <-time.After(poll):
 		}
 	}
 	return nil

@@ -64,7 +64,10 @@ func startPlayer(t *testing.T, root string) {
 }
 
 func quickly() restartTimes {
-	return restartTimes{poll: time.Millisecond, change: 200 * time.Millisecond, settle: time.Millisecond}
+	return restartTimes{
+		poll: time.Millisecond, change: 500 * time.Millisecond, settle: time.Millisecond,
+		save: 500 * time.Millisecond, still: 5 * time.Millisecond,
+	}
 }
 
 func TestRestart(t *testing.T) {
@@ -72,11 +75,13 @@ func TestRestart(t *testing.T) {
 		name       string
 		quits      bool
 		comesBack  bool
+		saves      bool
 		typed, err string
 	}{
-		{"as it should", true, true, "SERIAL=q\nSERIAL=rwm\nSERIAL=exit\n", ""},
-		{"does not quit", false, false, "SERIAL=q\n", "has not quit"},
-		{"does not come back", true, false, "SERIAL=q\nSERIAL=rwm\nSERIAL=exit\n", "has not come back"},
+		{"as it should", true, true, true, "SERIAL=q\nSERIAL=exit\n", ""},
+		{"does not quit", false, false, false, "SERIAL=q\n", "has not quit"},
+		{"does not come back", true, false, false, "SERIAL=q\nSERIAL=exit\n", "has not come back"},
+		{"does not save", true, true, false, "SERIAL=q\nSERIAL=exit\n", "has not saved its database"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -86,9 +91,19 @@ func TestRestart(t *testing.T) {
 				obey["SERIAL=q\n"] = func() { os.RemoveAll(filepath.Join(root, "proc/77")) }
 			}
 			if tt.comesBack {
-				obey["SERIAL=exit\n"] = func() { startPlayer(t, root) }
+				obey["SERIAL=exit\n"] = func() {
+					startPlayer(t, root)
+					if tt.saves {
+						for _, name := range []string{"tags", "database3", "playlists"} {
+							put(t, filepath.Join(root, "drive0/var", name), "anew")
+						}
+					}
+				}
 			}
 			typed := console(t, root, obey)
+			if _, err := p.Reindex(t.Context(), false); err != nil {
+				t.Fatal(err)
+			}
 			err := p.restart(context.Background(), quickly())
 			if (err == nil) != (tt.err == "") || err != nil && !strings.Contains(err.Error(), tt.err) {
 				t.Errorf("error %v, want %q", err, tt.err)

@@ -38,10 +38,14 @@ type Job struct {
 	Reindex bool
 	// AllowEmpty lets a master whose folder is empty empty ours.
 	AllowEmpty bool
-	Out, Err   io.Writer
-	Style      client.Style // how progress is shown on Out
-	Width      int          // columns of the terminal
+	// WhilePlaying makes drives writable although the player plays from them and
+	// cannot be asked to leave. A file it has open may keep the drive writable.
+	WhilePlaying bool
+	Out, Err     io.Writer
+	Style        client.Style // how progress is shown on Out
+	Width        int          // columns of the terminal
 
+	quit     bool // the player was asked to leave, and did
 	removed  []player.DatabaseFile
 	reported bool // the master's message of the day was shown
 }
@@ -66,6 +70,9 @@ type Result struct {
 	Removed []player.DatabaseFile // database files, before the first change
 	Doomed  []player.DatabaseFile // dry run: those that would be removed
 	Elapsed time.Duration
+	// Restarted says that the player was quit and started again, and has saved its
+	// database if it was removed.
+	Restarted bool
 }
 
 // DriveResult is what has happened to one drive.
@@ -95,6 +102,12 @@ func (j *Job) Run(ctx context.Context) (res Result, err error) {
 		return res, proto.Fail(proto.ExitStartClient, err)
 	}
 	defer func() { err = errors.Join(err, lock.Unlock()) }()
+	defer func() {
+		if j.quit {
+			err = errors.Join(err, j.playAgain(ctx))
+			res.Restarted = true
+		}
+	}()
 	if j.Rsync.DryRun && j.Reindex {
 		if res.Doomed, err = j.Player.PlanReindex(); err != nil {
 			return res, proto.Fail(proto.ExitFileSelect, err)
@@ -151,37 +164,61 @@ func stops(err error) bool {
 
 // drive pulls one drive's fids.
 func (j *Job) drive(ctx context.Context, d player.Drive) (st transfer.Stats, err error) {
-	if !j.Rsync.DryRun {
-		restore, _, werr := j.Guard.Writable(d.Path)
-		if werr != nil {
-			return st, proto.Fail(proto.ExitFileIO, werr)
-		}
-		defer func() {
-			if rerr := restore(); rerr != nil {
-				rerr = &leftWritable{proto.Fail(proto.ExitFileIO, rerr)}
-				if err != nil {
-					rerr = errors.Join(err, rerr)
-				}
-				err = rerr
-			}
-		}()
+	if j.Rsync.DryRun {
+		return j.copy(ctx, d, j.Rsync)
 	}
+	disturbs, err := j.disturbs(d)
+	if err != nil {
+		return st, proto.Fail(proto.ExitFileIO, err)
+	}
+	if disturbs { // look first: when nothing is to be done, the music plays on
+		look := *j.Rsync
+		look.DryRun, look.Verbose, look.Itemize, look.Quiet = true, 0, 0, 1
+		if st, err = j.copy(ctx, d, &look); err != nil || st.Transferred+st.Deleted+st.Created == 0 {
+			return st, err
+		}
+		if err := j.askToLeave(ctx); err != nil {
+			return transfer.Stats{}, proto.Fail(proto.ExitFileIO, err)
+		}
+	}
+	restore, _, err := j.Guard.Writable(d.Path)
+	if err != nil {
+		return transfer.Stats{}, proto.Fail(proto.ExitFileIO, err)
+	}
+	defer func() {
+		if rerr := restore(); rerr != nil {
+			rerr = &leftWritable{proto.Fail(proto.ExitFileIO, rerr)}
+			if err != nil {
+				rerr = errors.Join(err, rerr)
+			}
+			err = rerr
+		}
+	}()
+	return j.copy(ctx, d, j.Rsync)
+}
+
+// copy makes one drive's fids like the master's, or looks what that would be.
+func (j *Job) copy(ctx context.Context, d player.Drive, how *options.Options) (st transfer.Stats, err error) {
 	root, err := rootfs.Open(d.Path)
 	if err != nil {
 		return st, proto.Fail(proto.ExitFileIO, err)
 	}
 	defer root.Close()
-	printer := &client.Printer{Out: j.Out, Err: j.Err, Options: j.Rsync}
-	progress := client.NewProgress(printer, j.Style, d.Name, j.Width)
+	printer := &client.Printer{Out: j.Out, Err: j.Err, Options: how}
+	style := j.Style
+	if how != j.Rsync {
+		style = client.ProgressOff
+	}
+	progress := client.NewProgress(printer, style, d.Name, j.Width)
 	defer progress.End()
 	// The list comes whole: before anything is done it must show whether the
 	// master has any music at all.
-	opt := *j.Rsync
+	opt := *how
 	opt.IncRecurse = options.No
 	c := &client.Client{Options: &opt, Umask: j.Umask, Observer: progress, Say: j.say}
 	from := j.Master
 	from.Module, from.Path = d.Name, "fids"
-	if j.Rsync.Verbose+j.Rsync.Itemize > 0 && j.Rsync.Quiet == 0 {
+	if opt.Verbose+opt.Itemize > 0 && opt.Quiet == 0 {
 		fmt.Fprintf(j.Out, "%s from %s\n", d.Path, from)
 	}
 	st, err = c.Pull(ctx, []client.Remote{from}, transfer.Dest{
@@ -192,7 +229,7 @@ func (j *Job) drive(ctx context.Context, d player.Drive) (st transfer.Stats, err
 	})
 	j.reported = true
 	err = j.cause(ctx, err)
-	if err == nil && !j.Rsync.DryRun {
+	if err == nil && !opt.DryRun {
 		err = j.sync(root, st)
 	}
 	return st, err
