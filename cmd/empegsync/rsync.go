@@ -75,6 +75,9 @@ func runRsync(ctx context.Context, words []string, s *streams) int {
 	}
 	out, done := buffered(s.out, opt.Outbuf)
 	defer done()
+	if dir := os.Getenv("RSYNC_PARTIAL_DIR"); dir != "" && opt.Partial && opt.PartialDir == "" && !opt.DelayUpdates {
+		opt.SetPartialDir(dir)
+	}
 	r := &rsyncRun{streams: &streams{s.in, out, s.err}, opt: opt}
 	r.openLog()
 	ctx, stop, err := limited(ctx, opt)

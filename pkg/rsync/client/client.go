@@ -454,6 +454,16 @@ func (c *Client) rules() (*filter.Rules, error) {
 // sendRules tells the server the rules that concern it, if it wants to know
 // (exclude.c:send_filter_list).
 func (c *Client) sendRules(w *wire.Writer, caps proto.Caps, rules *filter.Rules, push bool) error {
+	if dir := c.Options.KeepDir(); dir != "" && !strings.HasPrefix(dir, "/") {
+		// Partial files are nobody else's business (compat.c:setup_protocol).
+		rule := "-p "
+		if push && !caps.CompatFlags {
+			rule = "- "
+		}
+		if err := rules.Add(rule + dir + "/"); err != nil {
+			return proto.Fail(proto.ExitSyntax, err)
+		}
+	}
 	if err := session.AddCVSToSend(caps, c.Options, push, rules); err != nil {
 		return proto.Fail(proto.ExitSyntax, err)
 	}

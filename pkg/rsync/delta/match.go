@@ -107,6 +107,8 @@ type matcher struct {
 	end  int // valid bytes
 	want int32
 	full []byte
+	base int64          // of buf in the file
+	kept map[int32]bool // with InPlace: blocks that stand where they stood
 }
 
 // Search reads src, writes it to out as literals and matches of sig's blocks,
@@ -126,6 +128,7 @@ func Search(src io.Reader, sig *Signature, sums *checksum.Blocks, whole hash.Has
 func (m *matcher) refill() error {
 	if m.lit > 0 {
 		copy(m.buf, m.buf[m.lit:m.end])
+		m.base += int64(m.lit)
 		m.end -= m.lit
 		m.pos -= m.lit
 		m.lit = 0
@@ -225,12 +228,18 @@ func (m *matcher) find(weak uint32, k int) int32 {
 		n := int(m.sig.SumLen)
 		return bytes.Equal(m.sig.strong[int(i)*n:int(i+1)*n], m.full[:min(n, len(m.full))])
 	}
-	if m.want < m.sig.Count && same(m.want) && equal(m.want) {
+	if m.sig.InPlace {
+		if i := m.inPlace(); i >= 0 && same(i) && equal(i) {
+			m.keep(i)
+			return i
+		}
+	}
+	if m.want < m.sig.Count && m.usable(m.want) && same(m.want) && equal(m.want) {
 		return m.want
 	}
 	tried := 0
 	for i := m.heads[weak*hashMul>>m.shift]; i >= 0 && tried < maxChain; i = m.next[i] {
-		if !same(i) {
+		if !same(i) || !m.usable(i) {
 			continue
 		}
 		if equal(i) {
@@ -240,6 +249,29 @@ func (m *matcher) find(weak uint32, k int) int32 {
 		tried++
 	}
 	return -1
+}
+
+// inPlace returns the block that stood where the window stands, -1 for none.
+func (m *matcher) inPlace() int32 {
+	at := m.base + int64(m.pos)
+	i := at / int64(m.sig.Block)
+	if at%int64(m.sig.Block) != 0 || i >= int64(m.sig.Count) {
+		return -1
+	}
+	return int32(i)
+}
+
+// keep notes that a block stays where it is, so that it can be used again.
+func (m *matcher) keep(i int32) {
+	if m.kept == nil {
+		m.kept = map[int32]bool{}
+	}
+	m.kept[i] = true
+}
+
+// usable reports whether a block is still there when the window is written.
+func (m *matcher) usable(i int32) bool {
+	return !m.sig.InPlace || m.sig.Offset(i) >= m.base+int64(m.pos) || m.kept[i]
 }
 
 // match sends the literals before the window and the window as block i.

@@ -11,8 +11,11 @@ import (
 // Signature holds the sums of all blocks of a file.
 type Signature struct {
 	Head
-	weak   []uint32
-	strong []byte // Count x SumLen
+	// InPlace says that the new file is written over the one with the blocks:
+	// only blocks that are not yet overwritten can be used.
+	InPlace bool
+	weak    []uint32
+	strong  []byte // Count x SumLen
 }
 
 // ReadSignature reads the sums that follow a head (sender.c:receive_sums).

@@ -103,6 +103,15 @@ func (h Head) Len(i int32) int32 {
 // Offset returns where block i starts.
 func (h Head) Offset(i int32) int64 { return int64(i) * int64(h.Block) }
 
+// Size is how many bytes the blocks have together.
+func (h Head) Size() int64 {
+	size := int64(h.Count) * int64(h.Block)
+	if h.Remainder != 0 {
+		size -= int64(h.Block - h.Remainder)
+	}
+	return max(size, 0)
+}
+
 // Append appends the head's wire form (io.c:write_sum_head).
 func (h Head) Append(b []byte, lim SumLimits) []byte {
 	b = wire.AppendInt32(b, h.Count)

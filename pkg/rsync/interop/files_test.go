@@ -88,3 +88,104 @@ func TestBackup(t *testing.T) {
 		s.write(dir+"/../bak/changed", []byte("a backup of before"), then)
 	}}, "-aib --delete --backup-dir=../bak")
 }
+
+// appendDest has the beginnings of files, and one that only looks like it.
+func appendDest(s *sandbox, dir string) {
+	variedDest(s, dir)
+	s.write(dir+"/big", random(90_000, 1)[:50_000], then-1)
+	s.write(dir+"/new", random(2000, 9), then-1)
+}
+
+func TestInplace(t *testing.T) {
+	onFiles(t, oracle{}, "-ai --inplace", "-aiH --inplace --no-W -B1000", "-aib --inplace --no-W", "-aib --inplace -W", "-aiS --inplace", "-aiI --inplace --delete --fsync")
+	onFiles(t, oracle{silent: true}, "-a --inplace --protocol=28 --no-W", "-ab --inplace --protocol=27 --no-W", "-az --inplace --protocol=30 --no-W")
+	o := oracle{dest: appendDest}
+	onFiles(t, o, "-ai --append", "-ai --append-verify", "-aiz --append", "-aiz --append-verify")
+	o.silent = true
+	onFiles(t, o, "-a --append --protocol=29", "-a --append --protocol=24", "-a --append-verify --protocol=30")
+}
+
+// partialDest has what earlier runs have left.
+func partialDest(s *sandbox, dir string) {
+	variedDest(s, dir)
+	s.write(dir+"/.part/new", random(5000, 2)[:3000], then-5)
+	s.write(dir+"/.part/same", []byte("of no use any more"), then-5)
+	s.write(dir+"/sub/.part/changed", []byte("new as"), then-5)
+	s.write(dir+"/.part/stranger", []byte("of another run"), then-5)
+	s.write(dir+"/../part/new", random(5000, 2)[:3000], then-5)
+	s.write(dir+"/sub/.~tmp~/changed", []byte("new as"), then-5)
+}
+
+func TestPartial(t *testing.T) {
+	o := oracle{dest: partialDest}
+	onFiles(t, o, "-ai --partial", "-ai --partial-dir=.part", "-ai --partial-dir=.part --delete", "-aib --partial-dir=.part --no-W", "-aiW --partial-dir=.part",
+		"-ai --delay-updates", "-aiHb --delay-updates --delete --no-W", "-ai --delay-updates --partial-dir=.part --fsync", "-ai --partial-dir=.part -n")
+	o.silent = true
+	onFiles(t, o, "-a --partial-dir=.part --protocol=28", "-a --partial-dir=.part --delete --protocol=29", "-a --delay-updates --protocol=27", "-a --delay-updates --protocol=30 --delete-after")
+}
+
+func TestTempDir(t *testing.T) {
+	o := oracle{dest: func(s *sandbox, dir string) {
+		variedDest(s, dir)
+		s.must(os.MkdirAll(dir+"/tmp", 0o755))
+	}}
+	onFiles(t, o, "-ai --temp-dir=tmp", "-ai --temp-dir=/dev/shm --fsync -b", "-ai --temp-dir=/dev/shm --partial-dir=x --delay-updates")
+	o.silent = true // rsync tells of no file that it cannot make
+	onFiles(t, o, "-a --temp-dir=tmp --delete")
+}
+
+func TestSparse(t *testing.T) {
+	o := oracle{source: func(s *sandbox, dir string) {
+		variedTree(s, dir)
+		holes := make([]byte, 300_000)
+		copy(holes[100_000:], random(50_000, 8))
+		s.write(dir+"/holes", holes, then)
+		s.write(dir+"/only zeros", make([]byte, 70_000), then)
+	}, dest: func(s *sandbox, dir string) {
+		variedDest(s, dir)
+		s.write(dir+"/holes", random(200_000, 8), then-1)
+	}}
+	onFiles(t, o, "-aiS", "-aiS --inplace --no-W", "-aiS --inplace -W", "-aiS --preallocate", "-ai --preallocate --inplace", "-ai --preallocate")
+}
+
+// altDest has earlier copies of the source beside the destination.
+func altDest(s *sandbox, dir string) {
+	for i, name := range []string{"one", "two"} {
+		there := dir + "/../" + name
+		variedTree(s, there)
+		s.write(there+"/new", random(5000-i, 2), then+2)
+		s.write(there+"/changed", []byte("ne!"), then+int64(i))
+		s.must(os.Chmod(there+"/mode", os.FileMode(0o600+i*0o44)))
+		s.must(os.Chmod(there+"/sub/deep", os.FileMode(0o700+i*0o55)))
+		s.must(touch(there+"/link", then+int64(i)*100))
+		s.must(os.Remove(there + "/becomes link"))
+		s.must(touch(there+"/sub/deep", then+100))
+		s.must(touch(there+"/sub", then+100))
+	}
+	s.write(dir+"/changed", []byte("old and longer"), then-2)
+	s.write(dir+"/same", []byte("the same"), then)
+	s.must(os.Symlink("elsewhere", dir+"/link"))
+}
+
+func TestAlternatives(t *testing.T) {
+	o := oracle{dest: altDest}
+	for _, kind := range []string{"compare", "copy", "link"} {
+		onFiles(t, o, "-ai --"+kind+"-dest=../one", "-aii --"+kind+"-dest=../two", "-ai --"+kind+"-dest=../one --"+kind+"-dest=../two/ --delete",
+			"-aiiH --"+kind+"-dest=../one --"+kind+"-dest=../missing", "-ain --"+kind+"-dest=../one", "-aic --"+kind+"-dest=../one --no-W", "-vr --"+kind+"-dest=../one")
+		q := o
+		q.silent = true
+		onFiles(t, q, "-a --"+kind+"-dest=../one --protocol=28 --no-W")
+	}
+}
+
+func TestFuzzy(t *testing.T) {
+	o := oracle{dest: func(s *sandbox, dir string) {
+		altDest(s, dir)
+		s.write(dir+"/new.1", random(4000, 2), then)
+		s.write(dir+"/../one/fresh.old", random(4000, 7), then)
+	}, source: func(s *sandbox, dir string) {
+		variedTree(s, dir)
+		s.write(dir+"/fresh", random(4000, 7), then)
+	}}
+	onFiles(t, o, "-ai --fuzzy --no-W", "-ai -yy --compare-dest=../one --no-W", "-aiyy --link-dest=../one --link-dest=../two --no-W", "-ai -y --delete-after")
+}

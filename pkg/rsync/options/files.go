@@ -77,34 +77,34 @@ const (
 func fileRows() []row {
 	return []row{
 		flag("inplace", "", "write into the destination's files (an interrupted run leaves them torn)",
-			func(o *Options) *bool { return &o.Inplace }).from("2.6.3").noLong().argsToServer(150, inplaceWords).notYet(),
+			func(o *Options) *bool { return &o.Inplace }).from("2.6.3").noLong().argsToServer(150, inplaceWords),
 		value("append", "", "", "append to shorter files", appendMode).from("2.6.7").noLong().
-			undo(func(s *state, _ string) *Error { s.Append = AppendNo; return nil }).notYet(),
+			undo(func(s *state, _ string) *Error { s.Append = AppendNo; return nil }),
 		value("append-verify", "", "", "--append that checks the old part too",
-			func(s *state, _ string) *Error { s.Append = AppendVerify; return nil }).from("3.0.0").notYet(),
+			func(s *state, _ string) *Error { s.Append = AppendVerify; return nil }).from("3.0.0"),
 		flag("partial", "", "keep files that were transferred in part",
-			func(o *Options) *bool { return &o.Partial }).noLong().argsToServer(133, partialWords).notYet(),
+			func(o *Options) *bool { return &o.Partial }).noLong().argsToServer(133, partialWords),
 		value("partial-dir", "", "DIR", "keep files transferred in part in DIR", text(func(o *Options) *string { return &o.PartialDir })).
-			from("2.6.3").notYet(),
+			from("2.6.3"),
 		flag("delay-updates", "", "put all files in place at the end", func(o *Options) *bool { return &o.DelayUpdates }).
-			from("2.6.4").noLong().notYet(),
+			from("2.6.4").noLong(),
 		flag("backup", "b", "keep what is replaced or deleted", func(o *Options) *bool { return &o.Backup }).
 			noLong().letter(4, anySide),
 		value("backup-dir", "", "DIR", "keep it in DIR", text(func(o *Options) *string { return &o.BackupDir })).argsToServer(110, backupDirWords),
 		value("suffix", "", "SUFFIX", "keep it under a name with SUFFIX",
 			func(s *state, arg string) *Error { s.suffix = &arg; return nil }).toServer(111, suffixWord),
 		value("temp-dir", "T", "DIR", "create temporary files in DIR", text(func(o *Options) *string { return &o.TempDir })).
-			asDaemon("T").argsToServer(142, onPush("--temp-dir", func(o *Options) string { return o.TempDir })).notYet(),
-		value("compare-dest", "", "DIR", "compare with files in DIR too", altDir(AltCompare)).argsToServer(144, altWords).notYet(),
-		value("copy-dest", "", "DIR", "... and copy from there", altDir(AltCopy)).from("2.6.4").notYet(),
-		value("link-dest", "", "DIR", "... and hard link to them", altDir(AltLink)).from("2.5.6").notYet(),
+			asDaemon("T").argsToServer(142, onPush("--temp-dir", func(o *Options) string { return o.TempDir })),
+		value("compare-dest", "", "DIR", "compare with files in DIR too", altDir(AltCompare)).argsToServer(144, altWords),
+		value("copy-dest", "", "DIR", "... and copy from there", altDir(AltCopy)).from("2.6.4"),
+		value("link-dest", "", "DIR", "... and hard link to them", altDir(AltLink)).from("2.5.6"),
 		count("fuzzy", "y", "look for a similar file to compare with", func(o *Options) *int { return &o.Fuzzy }).from("2.6.4").
-			no().undo(func(s *state, _ string) *Error { s.Fuzzy = 0; return nil }).toServer(13, fuzzyLetters).notYet(),
-		flag("sparse", "S", "write runs of zeros as holes", func(o *Options) *bool { return &o.Sparse }).no().letter(38, anySide).notYet(),
+			no().undo(func(s *state, _ string) *Error { s.Fuzzy = 0; return nil }).toServer(13, fuzzyLetters),
+		flag("sparse", "S", "write runs of zeros as holes", func(o *Options) *bool { return &o.Sparse }).no().letter(38, anySide),
 		flag("preallocate", "", "reserve space before writing", func(o *Options) *bool { return &o.Preallocate }).
-			from("3.1.0").word(158, onlyPush).notYet(),
+			from("3.1.0").word(158, onlyPush),
 		flag("write-devices", "", "write into devices like files", func(o *Options) *bool { return &o.WriteDevices }).
-			from("3.2.0").noLong().word(156, onlyPush).notYet(),
+			from("3.2.0").noLong().word(156, onlyPush),
 		flag("copy-devices", "", "copy what a device holds like a file", func(o *Options) *bool { return &o.CopyDevices }).
 			from("3.2.4").word(161, onlyPull).notYet(),
 		flag("mkpath", "", "create the destination's parent directories", func(o *Options) *bool { return &o.MkPath }).

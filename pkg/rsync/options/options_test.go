@@ -293,7 +293,7 @@ func TestTable(t *testing.T) {
 			t.Errorf("help lacks %s", want)
 		}
 	}
-	if strings.Contains(Help(), "--compress-threads") || strings.Contains(Help(), "-P ") {
+	if strings.Contains(Help(), "--compress-threads") {
 		t.Error("the help offers what is not supported")
 	}
 }

@@ -52,6 +52,7 @@ type Caps struct {
 	DeleteStats      bool // counts of deletions may travel
 	ExitMessages     bool // an exit code travels as a message
 	DeletesDuring    bool // --delete deletes while it goes, not before
+	AppendTrusts     bool // --append need not look at what is there
 	DeletedMessages  bool // names of deleted files travel as messages
 	Attributes       bool // ACLs and extended attributes can travel
 	XattrShortcut    bool // nothing about attributes travels with a hard link's item
@@ -121,6 +122,7 @@ func gates() []gate {
 		{"Attributes", 30, 0, "compat.c:setup_protocol", func(c *Caps) { c.Attributes = true }},
 		{"XattrShortcut", 31, 0, "compat.c:setup_protocol", func(c *Caps) { c.XattrShortcut = true }},
 		{"DeletesDuring", 30, 0, "compat.c:setup_protocol", func(c *Caps) { c.DeletesDuring = true }},
+		{"AppendTrusts", 30, 0, "compat.c:setup_protocol", func(c *Caps) { c.AppendTrusts = true }},
 		{"DeletedMessages", 29, 0, "log.c:log_delete", func(c *Caps) { c.DeletedMessages = true }},
 		{"SpecialsNoRdev", 31, 0, "flist.c:send_file_entry", func(c *Caps) { c.SpecialsNoRdev = true }},
 		{"NsecTimes", 31, 0, "flist.c:582", func(c *Caps) { c.NsecTimes = true }},

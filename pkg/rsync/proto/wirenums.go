@@ -93,6 +93,7 @@ const (
 	// Beyond the 16 bits of the wire: for this side only.
 	ItemMissing Item = 1 << 16
 	ItemDeleted Item = 1 << 17
+	ItemMatched Item = 1 << 18 // as it should be, in another folder
 )
 
 // ItemWire is the mask of the item flags that travel.

@@ -52,6 +52,9 @@ func (r *Root) across(op string, from *Root, oldPath, newPath string, f func(fro
 	return err
 }
 
+// Root returns the root that the temporary file was created below.
+func (t *Temp) Root() *Root { return t.root }
+
 // CommitTo is Commit to a path below another root on the same file system; elsewhere it fails with EXDEV and, unlike after
 // other errors, the temporary file stays for another try.
 func (t *Temp) CommitTo(r *Root, path string) error {

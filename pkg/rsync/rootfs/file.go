@@ -75,12 +75,17 @@ func (r *Root) OpenRead(path string, flags OpenFlags) (*File, Info, error) {
 // OpenWrite opens path for writing in place, and reading; it is created with perm (less the umask) if it does not exist. The
 // content is kept. Anything but a regular file is refused as by OpenRead.
 func (r *Root) OpenWrite(path string, perm uint32) (*File, Info, error) {
+	return r.OpenWriteFlags(path, perm, 0)
+}
+
+// OpenWriteFlags is OpenWrite with AllowDevices, which lets it open a device that is there.
+func (r *Root) OpenWriteFlags(path string, perm uint32, flags OpenFlags) (*File, Info, error) {
 	const op = "open for writing"
 	f := &File{root: r, path: path, fd: -1}
 	var info Info
 	err := r.entry(op, path, true, func(d *dir, base string) (err error) {
 		f.fd, err = openat(d.fd, base, readFlags|unix.O_RDWR|unix.O_CREAT, perm&0o7777)
-		return f.opened(err, 0, &info)
+		return f.opened(err, flags, &info)
 	})
 	if err != nil {
 		return nil, Info{}, err

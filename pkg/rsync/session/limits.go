@@ -11,6 +11,17 @@ func CheckOptions(caps proto.Caps, opt *options.Options) error {
 	if opt.PruneEmptyDirs && !caps.DirsSortLast {
 		return tooOld(caps, "--prune-empty-dirs", 29)
 	}
+	if caps.ItemFlags {
+		return nil
+	}
+	switch alt := opt.Alternative.Option(); {
+	case opt.Fuzzy > 0:
+		return tooOld(caps, "--fuzzy", 29)
+	case len(opt.AltDirs) > 0 && opt.Inplace:
+		return tooOld(caps, alt+" with --inplace", 29)
+	case len(opt.AltDirs) > 1:
+		return tooOld(caps, "Using more than one "+alt+" option", 29)
+	}
 	return nil
 }
 

@@ -26,7 +26,7 @@ func (g *generator) itemFlags(e *filelist.Entry, have rootfs.Info, exists bool, 
 		if g.timeDiffers(e, have) {
 			f |= proto.ItemTime
 		}
-	} else if more&(proto.ItemTransfer|proto.ItemLocalChange) != 0 {
+	} else if more&(proto.ItemTransfer|proto.ItemLocalChange) != 0 && more&proto.ItemMatched == 0 {
 		f |= proto.ItemTime
 	}
 	if g.opt.Atimes > 0 && !e.IsDir() && !e.IsLink() && e.Atime() != have.Atime {
@@ -106,11 +106,12 @@ func (g *generator) tell(index int32, e *filelist.Entry, flags proto.Item) {
 }
 
 func (g *generator) tellItem(e *filelist.Entry, it item) {
-	flags := it.flags
-	if flags&proto.ItemSignificant == 0 && g.opt.Info(options.InfoName) < 2 && g.opt.Itemizes() < 2 && g.opt.LogFormat != "%i%I" {
+	flags := it.flags & proto.ItemWire
+	if flags&proto.ItemSignificant == 0 && it.xname == "" && !g.tellsAll() {
 		return
 	}
 	if !g.Caps.ItemFlags {
+		it.flags = flags
 		g.noteItem(e, it)
 		return
 	}
@@ -162,7 +163,12 @@ func (g *generator) needsRoom(e *filelist.Entry) bool {
 // newDir makes a folder, unless that has been done to have a root, and tells of
 // it as new.
 func (g *generator) newDir(index int32, e *filelist.Entry, p string, missing bool) error {
-	g.tell(index, e, g.itemFlags(e, rootfs.Info{}, false, proto.ItemLocalChange))
+	switch like, found, told, err := g.altOther(index, e, p); {
+	case err != nil:
+		return err
+	case !told:
+		g.tell(index, e, g.itemFlags(e, like, found, proto.ItemLocalChange))
+	}
 	g.markDir(e)
 	if g.opt.DryRun {
 		return nil
@@ -265,9 +271,16 @@ func (g *generator) replace(index int32, e *filelist.Entry, p string, have rootf
 		}
 		exists = false
 	}
-	same := exists && (have.Mode^e.Mode)&filelist.ModeType == 0
-	flags := g.itemFlags(e, have, same, proto.ItemLocalChange|proto.ItemChange)
-	g.tell(index, e, flags)
+	like, same, told := have, exists && (have.Mode^e.Mode)&filelist.ModeType == 0, false
+	if !exists {
+		var err error
+		if like, same, told, err = g.altOther(index, e, p); err != nil || told && g.opt.Alternative != options.AltCopy {
+			return err
+		}
+	}
+	if !told {
+		g.tell(index, e, g.itemFlags(e, like, same, proto.ItemLocalChange|proto.ItemChange))
+	}
 	g.markDir(e)
 	if g.opt.DryRun {
 		return nil

@@ -42,7 +42,7 @@ func (r *receiver) openBackups() error {
 	case exists && !isDir:
 		return proto.Failf(proto.ExitSyntax, "The backup-dir is not a directory: %s", pl.shown)
 	}
-	if r.opt.Verbose > 1 {
+	if r.opt.Info(options.InfoBackup) > 0 {
 		word := "backup_dir is"
 		if !exists {
 			word = "(new) backup_dir is"
@@ -165,31 +165,37 @@ func (r *receiver) metaOf(info rootfs.Info) rootfs.Meta {
 	return m
 }
 
-// copyFile copies a regular file of the destination, under a temporary name
-// until all of it is there.
+// copyFile copies a regular file of the destination.
 func (r *receiver) copyFile(root *rootfs.Root, p, name string, m rootfs.Meta) error {
 	from, _, err := r.root.OpenRead(p, 0)
 	if err != nil {
 		return err
 	}
 	defer from.Close()
-	t, err := root.CreateTemp(name)
+	return r.fill(root, name, from, m)
+}
+
+// copyOf makes a backup of a file that is going to be written into.
+func (b *backups) copyOf(p string) error {
+	info, err := b.root.Lstat(p)
 	if err != nil {
 		return err
 	}
-	defer t.Abort()
-	if err := copyData(t, from); err != nil {
-		return err
-	}
-	if err := t.SetMetadata(m); err != nil {
-		return err
-	}
-	if r.opt.Fsync {
-		if err := t.Sync(); err != nil {
+	root, name, shown := b.name(p)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.to != nil {
+		if err := b.makeDirs(path.Dir(p)); err != nil {
 			return err
 		}
 	}
-	return t.Commit(name)
+	if err := b.copyFile(root, p, name, b.metaOf(info)); err != nil {
+		return err
+	}
+	if b.opt.Info(options.InfoBackup) > 0 {
+		b.report(proto.TagInfo, "backed up %s to %s", p, shown)
+	}
+	return nil
 }
 
 func copyData(to io.Writer, from io.Reader) error {

@@ -1,7 +1,10 @@
 package transfer
 
 import (
+	"errors"
+	"io"
 	"sync"
+	"syscall"
 
 	"github.com/empegsync/empegsync/pkg/rsync/filelist"
 	"github.com/empegsync/empegsync/pkg/rsync/proto"
@@ -22,10 +25,16 @@ type committer struct {
 	bytes   int64
 }
 
-// finished is a file with all of its data under a temporary name.
+// finished is a file with all of its data under another name: a temporary
+// file, or one that was written into and is to be renamed.
 type finished struct {
-	temp  *rootfs.Temp
+	temp  *rootfs.Temp // nil: held, which is at from
+	held  *rootfs.File
+	from  spot
 	path  string
+	meta  rootfs.Meta
+	redo  bool
+	done  func() // nil, or called when it is in place
 	part  *part
 	entry *filelist.Entry
 }
@@ -37,18 +46,33 @@ const (
 )
 
 // add sets a file's metadata and commits it, or lets it wait.
-func (c *committer) add(it item, e *filelist.Entry, t *rootfs.Temp, path string, m rootfs.Meta, size int64) error {
-	if err := c.dressTemp(t, e, path, m); err != nil {
-		c.failFile("setting the attributes of %q failed: %v", path, reason(err))
+func (c *committer) add(f finished, size int64) error {
+	if err := c.dress(f); err != nil {
+		c.failFile("setting the attributes of %q failed: %v", f.path, reason(err))
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.waiting = append(c.waiting, finished{t, path, it.part, e})
+	c.waiting = append(c.waiting, f)
 	c.bytes += size
 	if c.opt.Fsync && len(c.waiting) < maxWaitingFiles && c.bytes < maxWaitingBytes {
 		return nil
 	}
 	return c.flushLocked()
+}
+
+// dress gives a file its metadata.
+func (c *committer) dress(f finished) error {
+	if f.temp != nil {
+		return c.dressTemp(f.temp, f.entry, f.path, f.meta)
+	}
+	return f.held.SetMetadata(f.meta)
+}
+
+// dressAgain gives what is in its place already what only an open file or a
+// temporary one gets otherwise.
+func (r *receiver) dressAgain(e *filelist.Entry, p string, m rootfs.Meta) {
+	r.setACLs(e, p, m.Mode)
+	r.setXattrs(e, p)
 }
 
 // flush commits everything that waits.
@@ -71,12 +95,14 @@ func (c *committer) flushLocked() error {
 		}
 	}
 	for _, f := range c.waiting {
-		if err := c.replaced(f.path); err != nil {
+		if err := c.replaced(f.path, f.redo); err != nil {
 			return err
 		}
-		err := f.temp.Commit(f.path)
+		err := c.put(f, c.root)
 		if err != nil {
 			c.failFile("rename to %q failed: %v", f.path, reason(err))
+		} else if f.done != nil {
+			f.done()
 		}
 		c.settle(f.part, f.entry, err == nil)
 	}
@@ -86,10 +112,63 @@ func (c *committer) flushLocked() error {
 	return nil
 }
 
+// put gives a file its name below root, which may be on another file system
+// than the one that it was made on (util1.c:robust_rename).
+func (c *committer) put(f finished, root *rootfs.Root) error {
+	if f.temp == nil {
+		if err := f.held.Close(); err != nil {
+			return err
+		}
+		err := root.RenameFrom(f.from.root, f.from.path, f.path)
+		if err == nil && root == c.root {
+			c.dressAgain(f.entry, f.path, f.meta)
+		}
+		return err
+	}
+	from, name := f.temp.Root(), f.temp.TempPath()
+	err := f.temp.CommitTo(root, f.path)
+	if !errors.Is(err, syscall.EXDEV) {
+		return err
+	}
+	defer f.temp.Abort()
+	data, _, err := from.OpenRead(name, 0)
+	if err != nil {
+		return err
+	}
+	defer data.Close()
+	err = c.fill(root, f.path, data, f.meta)
+	if err == nil && root == c.root {
+		c.dressAgain(f.entry, f.path, f.meta)
+	}
+	return err
+}
+
+// fill makes a file of data, under a temporary name until all is there.
+func (r *receiver) fill(root *rootfs.Root, p string, data io.Reader, m rootfs.Meta) error {
+	t, err := root.CreateTemp(p)
+	if err != nil {
+		return err
+	}
+	defer t.Abort()
+	if err := copyData(t, data); err != nil {
+		return err
+	}
+	if err := t.SetMetadata(m); err != nil {
+		return err
+	}
+	if r.opt.Fsync {
+		if err := t.Sync(); err != nil {
+			return err
+		}
+	}
+	return t.Commit(p)
+}
+
 // replaced keeps what a file is about to replace, with --backup. A backup that
-// cannot be made ends the run: the file would be lost.
-func (c *committer) replaced(p string) error {
-	if !c.opt.Backup {
+// cannot be made ends the run: the file would be lost. What replaces a partial
+// file of this run (redo) has had its backup.
+func (c *committer) replaced(p string, redo bool) error {
+	if !c.opt.Backup || redo && c.opt.Partial && c.opt.KeepDir() == "" {
 		return nil
 	}
 	if _, err := c.backups.keep(p, false); err != nil {
@@ -102,8 +181,12 @@ func (c *committer) replaced(p string) error {
 // their file system.
 func (c *committer) sync() error {
 	var err error
-	if len(c.waiting) == 1 {
-		err = c.waiting[0].temp.Sync()
+	if len(c.waiting) == 1 || c.temps != nil || c.partials != nil {
+		for _, f := range c.waiting {
+			if err == nil {
+				err = f.held.Sync()
+			}
+		}
 	} else {
 		err = c.root.SyncFS()
 	}
@@ -118,7 +201,11 @@ func (c *committer) abort() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, f := range c.waiting {
-		f.temp.Abort()
+		if f.temp != nil {
+			f.temp.Abort()
+		} else {
+			f.held.Close() // it stays where it is
+		}
 	}
 	c.waiting = nil
 }

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/empegsync/empegsync/pkg/rsync/checksum"
-	"github.com/empegsync/empegsync/pkg/rsync/delta"
 	"github.com/empegsync/empegsync/pkg/rsync/filelist"
 	"github.com/empegsync/empegsync/pkg/rsync/options"
 	"github.com/empegsync/empegsync/pkg/rsync/proto"
@@ -36,6 +35,7 @@ type generator struct {
 	skipped        bool               // deletions were skipped, and said so
 	skippedDeletes int                // because of --max-delete
 	redoing        bool
+	near           similar // for --fuzzy
 
 	// With a list that comes in parts:
 	walked int32    // where the last one starts that has been gone through
@@ -247,79 +247,17 @@ func (g *generator) sizeExempt(e *filelist.Entry) bool {
 		(g.opt.MaxSize.Set && e.Size > g.opt.MaxSize.Value || g.opt.MinSize.Set && e.Size < g.opt.MinSize.Value)
 }
 
-// file requests a regular file unless it is up to date.
-func (g *generator) file(index int32, e *filelist.Entry, p string, have rootfs.Info, exists bool) error {
-	if exists && !have.IsRegular() {
-		if ok, err := g.makeWay(p, have, "regular file"); !ok {
-			return err
-		}
-		exists = false
-	}
-	if exists && !g.redoing && g.unchanged(e, p, have) {
-		g.keep(index, e, p, have)
-		return nil
-	}
-	flags := g.itemFlags(e, have, exists, proto.ItemTransfer)
-	if g.opt.Checksum {
-		flags |= proto.ItemChange
-	}
-	g.markDir(e)
-	at := index - g.part.Start
-	if exists {
-		g.part.absent.take(at)
-	} else {
-		g.part.absent.add(at)
-	}
-	g.part.asked.add(at)
-	g.part.open.Add(1)
-	g.outstanding.Add(1)
-	g.linksWait(e)
-	g.scratch = g.appendItem(g.scratch[:0], item{index: index, flags: flags, entry: e, have: g.have})
-	if g.opt.DryRun {
-		_, err := g.W.Write(g.scratch)
-		return err
-	}
-	return g.request(e, p, have, exists)
-}
-
-// request sends what the sender needs to send the difference: the sums of
-// what is there, or a head that says that there is nothing.
-func (g *generator) request(e *filelist.Entry, p string, have rootfs.Info, exists bool) error {
-	lim := g.limits
-	if g.redoing {
-		lim.Pass = lim.Size
-	}
-	none := delta.Head{}.Append(nil, lim)
-	if !exists || have.Size == 0 || g.opt.WholeFile == options.Yes {
-		_, err := g.W.Write(append(g.scratch, none...))
-		return err
-	}
-	f, info, err := g.root.OpenRead(p, g.openFlags())
-	if err != nil {
-		g.report(proto.TagWarning, "failed to open %q, continuing: %v", p, reason(err))
-		_, err := g.W.Write(append(g.scratch, none...))
-		return err
-	}
-	defer f.Close()
-	head, ok := delta.NewHead(info.Size, g.opt.BlockSize, g.redoing, lim)
-	if !ok {
-		g.report(proto.TagWarning, "%q is too large for checksums: it is sent whole", p)
-	}
-	g.scratch = head.Append(g.scratch, lim)
-	if _, err := g.W.Write(g.scratch); err != nil {
-		return err
-	}
-	g.buf, err = delta.WriteSums(g.W, f, head, g.sums, g.buf)
-	return err
-}
-
 // unchanged is the quick check (generator.c:quick_check_ok).
 func (g *generator) unchanged(e *filelist.Entry, p string, have rootfs.Info) bool {
+	return g.unchangedAt(e, spot{g.root, p}, have)
+}
+
+func (g *generator) unchangedAt(e *filelist.Entry, s spot, have rootfs.Info) bool {
 	switch {
 	case have.Size != e.Size:
 		return false
 	case g.opt.Checksum:
-		sum, err := fileSum(g.root, p, g.openFlags(), g.ListSum)
+		sum, err := fileSum(s.root, s.path, g.openFlags(), g.ListSum)
 		return err == nil && string(sum) == e.Sum()
 	case g.opt.SizeOnly:
 		return true

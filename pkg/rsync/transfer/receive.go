@@ -59,11 +59,14 @@ type receiver struct {
 	umask  uint32
 	events events // receiving goroutine -> generating goroutine
 
-	at      string   // root's path below dest.Root
-	backups *backups // nil without --backup
-	closers []func()
-	decoder *filelist.Decoder
-	folders filelist.Folders // receiving goroutine
+	at       string   // root's path below dest.Root
+	backups  *backups // nil without --backup
+	partials *place   // an absolute --partial-dir
+	temps    *place   // --temp-dir
+	alts     []place  // --compare-dest and its kin
+	closers  []func()
+	decoder  *filelist.Decoder
+	folders  filelist.Folders // receiving goroutine
 
 	idle        atomic.Bool  // the generator waits
 	outstanding atomic.Int32 // files that were asked for and have not come
@@ -152,9 +155,41 @@ func (r *receiver) run(ctx context.Context) error {
 
 // openFolders opens what options name besides the destination.
 func (r *receiver) openFolders() error {
-	if r.opt.Backup {
-		return r.openBackups()
+	if r.void {
+		return nil
 	}
+	if r.opt.Backup {
+		if err := r.openBackups(); err != nil {
+			return err
+		}
+	}
+	if err := r.openTemps(); err != nil {
+		return err
+	}
+	if err := r.openPartials(); err != nil {
+		return err
+	}
+	return r.openAlternatives()
+}
+
+// openTemps looks whether the folder of --temp-dir is there (main.c:do_recv).
+func (r *receiver) openTemps() error {
+	if r.opt.TempDir == "" {
+		return nil
+	}
+	pl, err := r.openPlace("--temp-dir", r.opt.TempDir)
+	if err != nil {
+		return err
+	}
+	switch exists, isDir, err := pl.isDir(); {
+	case err != nil:
+		return proto.Failf(proto.ExitSyntax, "Failed to stat temp-dir %q: %w", pl.shown, reason(err))
+	case !exists:
+		return proto.Failf(proto.ExitSyntax, "The temp-dir does not exist: %s", pl.shown)
+	case !isDir:
+		return proto.Failf(proto.ExitSyntax, "The temp-dir is not a directory: %s", pl.shown)
+	}
+	r.temps = &pl
 	return nil
 }
 

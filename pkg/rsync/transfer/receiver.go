@@ -19,12 +19,13 @@ import (
 // puts files in their places (receiver.c:recv_files).
 type fileReceiver struct {
 	*receiver
-	whole  hash.Hash
-	tokens *tokenReader
-	block  []byte
-	sum    []byte
-	phase  int
-	fate   fate // of the file that was received last
+	whole   hash.Hash
+	tokens  *tokenReader
+	block   []byte
+	sum     []byte
+	phase   int
+	delayed []delayed
+	fate    fate // of the file that was received last
 }
 
 // fate is what becomes of a file whose data have come.
@@ -88,7 +89,11 @@ func (f *fileReceiver) nextPhase() (over bool, err error) {
 	if err := f.commit.flush(); err != nil {
 		return false, err
 	}
-	f.phase++
+	if f.phase++; f.phase == 2 { // before version 29 that is the end
+		if err := f.update(); err != nil {
+			return false, err
+		}
+	}
 	f.events.phaseDone()
 	return f.phase > f.phases(), nil
 }
@@ -165,47 +170,6 @@ func (f *fileReceiver) notSent(index int32) {
 	f.settle(p, e, false)
 }
 
-// file receives one file and calls passed. Errors of the stream and of a full disk are
-// returned, others reported.
-func (f *fileReceiver) file(it item, e *filelist.Entry, head delta.Head, passed func(sum []byte)) error {
-	p := f.path(e)
-	have, exists, err := f.before(it, p)
-	if err != nil {
-		f.failFile("stat %q failed: %v", p, reason(err))
-		return f.discard(head)
-	}
-	var basis *rootfs.File
-	if head.Count > 0 {
-		if basis, _, err = f.root.OpenRead(p, f.openFlags()); err != nil {
-			// The sum at the end will not agree, and the file comes again.
-			basis = nil
-		} else {
-			defer basis.Close()
-		}
-	}
-	temp, err := f.root.CreateTemp(p)
-	if err != nil {
-		f.failFile("mkstemp for %q failed: %v", p, reason(err))
-		return f.discard(head)
-	}
-	ok, err := f.data(e, head, basis, temp)
-	if err != nil || !ok {
-		temp.Abort()
-		if err != nil {
-			return err
-		}
-		return f.unverified(it, e)
-	}
-	passed(f.sum)
-	f.stats.Transferred++
-	f.stats.TransferredSize += e.Size
-	if !exists {
-		f.countCreated()
-	}
-	f.fate = fateCommit
-	return f.commit.add(it, e, temp, p, f.meta(e, have, exists && have.IsRegular()), e.Size)
-}
-
 // before looks at what the file will replace, unless the generator has just
 // seen that there is nothing.
 func (f *fileReceiver) before(it item, p string) (rootfs.Info, bool, error) {
@@ -213,54 +177,6 @@ func (f *fileReceiver) before(it item, p string) (rootfs.Info, bool, error) {
 		return rootfs.Info{}, false, nil
 	}
 	return f.lookup(p)
-}
-
-// unverified has a file whose sum does not agree sent again, once.
-func (f *fileReceiver) unverified(it item, e *filelist.Entry) error {
-	if it.part.again.take(it.at()) {
-		f.failFile("%s failed verification -- update discarded.", e.Path())
-		return nil
-	}
-	f.report(proto.TagWarning, "WARNING: %s failed verification -- update discarded (will try again).", e.Path())
-	it.part.again.add(it.at())
-	f.fate = fateAgain
-	f.events.again(it.index)
-	return nil
-}
-
-// data puts a file together and reports whether its sum agrees
-// (receiver.c:receive_data).
-func (f *fileReceiver) data(e *filelist.Entry, head delta.Head, basis *rootfs.File, temp *rootfs.Temp) (bool, error) {
-	f.whole.Reset()
-	out := &fileWriter{to: temp}
-	sound := true
-	for {
-		lit, block, done, err := f.tokens.Next(f.R, head.Count)
-		if err != nil {
-			return false, err
-		}
-		if done {
-			break
-		}
-		if lit == nil {
-			if lit, err = f.readBlock(basis, head, block); err != nil {
-				sound = false
-				f.tokens.seeNothing(head.Len(block))
-				continue
-			}
-			f.tokens.see(lit)
-			f.stats.Matched += int64(len(lit))
-		} else {
-			f.stats.Literal += int64(len(lit))
-		}
-		f.whole.Write(lit)
-		if err := out.write(lit); err != nil {
-			return false, writeError(f.path(e), err)
-		}
-		f.obs.Data(e, out.size)
-	}
-	agrees, err := f.checkSum()
-	return agrees && sound, err
 }
 
 func writeError(p string, err error) error {
@@ -313,16 +229,4 @@ func (f *fileReceiver) discard(head delta.Head) error {
 			f.tokens.seeNothing(head.Len(block))
 		}
 	}
-}
-
-// fileWriter writes to a temporary file.
-type fileWriter struct {
-	to   io.Writer
-	size int64
-}
-
-func (w *fileWriter) write(p []byte) error {
-	n, err := w.to.Write(p)
-	w.size += int64(n)
-	return err
 }

@@ -175,21 +175,33 @@ func (s *sender) request(it item, e *filelist.Entry) error {
 	if err != nil {
 		return proto.Fail(proto.ExitProtocol, err)
 	}
-	sig, err := delta.ReadSignature(s.R, head)
-	if err != nil {
-		return err
+	sig := &delta.Signature{Head: head}
+	redo := s.redoes(it)
+	if s.appends(redo) == options.AppendNo {
+		if sig, err = delta.ReadSignature(s.R, head); err != nil {
+			return err
+		}
 	}
-	return s.sendFile(it, e, sig, lim, passed)
+	sig.InPlace = s.updatesBasis(it, redo)
+	return s.sendFile(it, e, sig, lim, s.appends(redo), passed)
 }
 
 // sendFile opens a file, sends it as a difference to sig and calls passed.
-func (s *sender) sendFile(it item, e *filelist.Entry, sig *delta.Signature, lim delta.SumLimits, passed func(sum []byte)) error {
+func (s *sender) sendFile(it item, e *filelist.Entry, sig *delta.Signature, lim delta.SumLimits, appends options.AppendMode, passed func(sum []byte)) error {
 	f, info, err := s.sources[e.From].Root.OpenRead(e.Path(), s.openFlags())
 	if err != nil {
 		s.cannotOpen(it.index, e, err)
 		return nil
 	}
 	defer f.Close()
+	switch {
+	case appends != options.AppendNo && info.Size < e.Size:
+		s.report(proto.TagWarning, "skipped diminished file: %q", e.Path())
+		s.sendsNot(it.index)
+		return nil
+	case info.IsDevice() && info.Size == 0:
+		info.Size = f.End()
+	}
 	s.noteItem(e, it)
 	s.stats.Transferred++
 	s.stats.TransferredSize += info.Size
@@ -200,6 +212,12 @@ func (s *sender) sendFile(it item, e *filelist.Entry, sig *delta.Signature, lim 
 	s.whole.Reset()
 	var readErr error
 	src := &fileSource{f: f, left: info.Size, failed: &readErr}
+	if appends != options.AppendNo {
+		if err := s.passOver(src, sig.Size(), appends); err != nil {
+			readErr = err
+		}
+		sig.Count = 0
+	}
 	s.tokens.begin(e)
 	switch {
 	case sig.Count == 0 && s.tokens.packed != nil:
@@ -240,6 +258,11 @@ func (s *sender) cannotOpen(index int32, e *filelist.Entry, err error) {
 	} else {
 		s.failFile("send_files failed to open %q: %v", e.Path(), reason(err))
 	}
+	s.sendsNot(index)
+}
+
+// sendsNot tells the other side that a file does not come, where it can be told.
+func (s *sender) sendsNot(index int32) {
 	if s.Caps.CompatFlags {
 		s.W.Message(proto.TagNoSend, wire.AppendInt32(nil, index))
 	}

@@ -300,7 +300,7 @@ func (c *common) onMessage(tag proto.Tag, payload []byte) error {
 
 // noteItem tells the observer of an item.
 func (c *common) noteItem(e *filelist.Entry, it item) {
-	if l, ok := c.obs.(LinkObserver); ok && it.flags&proto.ItemXname != 0 {
+	if l, ok := c.obs.(LinkObserver); ok && it.flags&(proto.ItemXname|proto.ItemTransfer) == proto.ItemXname {
 		l.Linked(e, it.flags, it.xname)
 		return
 	}

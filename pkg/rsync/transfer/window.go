@@ -137,6 +137,9 @@ func newBitset(n int) bitset { return make(bitset, (n+31)/32) }
 
 func (b bitset) add(i int32) { b[i/32].Or(1 << (i % 32)) }
 
+// has reports whether an entry is there.
+func (b bitset) has(i int32) bool { return b[i/32].Load()&(1<<(i%32)) != 0 }
+
 // take removes an entry and reports whether it was there.
 func (b bitset) take(i int32) bool {
 	mask := uint32(1) << (i % 32)
