@@ -33,6 +33,8 @@ type pullCmd struct {
 	Protocol     int  `placeholder:"NUM" help:"Highest protocol version to speak."`
 	IPv4         bool `name:"ipv4" short:"4" xor:"family" help:"Use IPv4 only."`
 	IPv6         bool `name:"ipv6" short:"6" xor:"family" help:"Use IPv6 only."`
+
+	user, passwordFile string // for the master of the configuration
 }
 
 // Help implements kong's detailed help.
@@ -70,6 +72,9 @@ func (p *pullCmd) Run(ctx context.Context, s *streams) error {
 		Player: pl, Guard: guard, Master: master, Rsync: pull.Options(p.Update, p.Delete, p.DryRun), Umask: umask(),
 		Reindex: p.Reindex, AllowEmpty: p.AllowEmpty, WhilePlaying: p.WhilePlaying, Out: s.out, Err: s.err,
 	}
+	if p.user != "" {
+		job.Master.User = p.user
+	}
 	p.refine(job)
 	is, width := terminal(s.out)
 	if !p.Quiet {
@@ -100,9 +105,7 @@ func (p *pullCmd) fromSettings() error {
 	if set == nil || set.Master == "" {
 		return fmt.Errorf("pull from which \"<master>\"? Name it, or set \"master\" in %s", name)
 	}
-	if set.MasterUser != "" || set.PasswordFile != "" {
-		return fmt.Errorf("%s: a password for the master is not supported yet", name)
-	}
+	p.user, p.passwordFile = set.MasterUser, set.PasswordFile
 	p.Master = set.Master
 	return nil
 }
@@ -116,6 +119,7 @@ func (p *pullCmd) refine(job *pull.Job) {
 	}
 	o.Compress = p.Compress
 	o.Checksum, o.NumericIDs = p.Checksum, p.NumericIDs
+	o.PasswordFile = p.passwordFile
 	o.Timeout, o.Contimeout, o.Protocol = p.Timeout, p.Timeout, p.Protocol
 	switch {
 	case p.IPv4:

@@ -30,7 +30,7 @@ func (r rootFlag) settings() (*role.Settings, string, error) {
 	cfg.Global = cfg.Global.Expanded(source{}.Env)
 	for i := range cfg.Modules {
 		m := cfg.Modules[i].Expanded(source{}.Env)
-		m.Path = r.below(m.Path)
+		m.Path, m.SecretsFile = r.below(m.Path), r.below(m.SecretsFile)
 		cfg.Modules[i] = m
 	}
 	set.PasswordFile = r.below(set.PasswordFile)

@@ -131,3 +131,24 @@ func TestSetupDialogue(t *testing.T) {
 		t.Errorf("a second time: %s\n%s", r, shown)
 	}
 }
+
+// A master that asks for a password, and a slave that knows it, both as setup has
+// made them.
+func TestSetupPassword(t *testing.T) {
+	t.Parallel()
+	master, slave := players(t, 12)
+	answers := filepath.Join(tempDir(t), "answers")
+	set := func(root, text string) {
+		withPlayer(t, root)
+		call(t, "install", "--root", root).expect(t, 0)
+		must(t, os.WriteFile(answers, []byte(text), 0o644))
+		call(t, "setup", "--root", root, "--answers", answers).expect(t, 0)
+	}
+	set(master, "user = lars\npassword = open sesame\n")
+	addr := serve(t, "--root", master).addr
+	set(slave, "role = slave\nmaster = "+addr+"\nmaster user = lars\nmaster password = wrong\n")
+	call(t, "pull", "--root", slave).contains(t, 5, "auth failed")
+	set(slave, "master password = open sesame\n")
+	call(t, "pull", "--root", slave).expect(t, 0)
+	equal(t, master, slave)
+}

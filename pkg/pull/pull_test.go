@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -307,7 +308,7 @@ func TestOptions(t *testing.T) {
 			t.Fatal(err)
 		}
 		want.Args = nil
-		if diff := cmp.Diff(want, got, cmp.AllowUnexported(options.Options{})); diff != "" {
+		if diff := cmp.Diff(want, got, cmp.Exporter(func(reflect.Type) bool { return true })); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", line, diff)
 		}
 	}

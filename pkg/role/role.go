@@ -112,6 +112,7 @@ func (s *Settings) Answers() Answers {
 		}
 		a.Drives = append(a.Drives, m.Name)
 		a.Writable = a.Writable || !m.ReadOnly
+		a.User = m.AuthUsers
 	}
 	return a
 }
