@@ -50,6 +50,9 @@ type Global struct {
 	Address string
 	// Port is the TCP port, 0 when the file names none (rsync: 873).
 	Port int
+	// ListenBacklog is how many connections may wait to be accepted, 0 for as
+	// many as the system allows (rsync: 5).
+	ListenBacklog int
 	// MotdFile is shown to every client on connecting, "" for none.
 	MotdFile string
 	// PidFile receives the daemon's process id, "" for none.

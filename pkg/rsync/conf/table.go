@@ -14,8 +14,7 @@ func globalParams() []Param {
 		{Name: "daemon chroot", Scope: g, holds: empty},
 		{Name: "daemon gid", Scope: g, holds: empty},
 		{Name: "daemon uid", Scope: g, holds: empty},
-		{Name: "listen backlog", Scope: g, Kind: KindInt, Default: "5",
-			advice: "remove the line: the system's own limit is used"},
+		{Name: "listen backlog", Scope: g, Kind: KindInt, Default: "0", field: func(g *Global, _ *Module) any { return &g.ListenBacklog }},
 		{Name: "motd file", Scope: g, field: func(g *Global, _ *Module) any { return &g.MotdFile }},
 		{Name: "pid file", Scope: g, field: func(g *Global, _ *Module) any { return &g.PidFile }},
 		{Name: "port", Scope: g, Kind: KindInt, Default: "0", field: func(g *Global, _ *Module) any { return &g.Port }},
@@ -90,13 +89,6 @@ func DefaultModule() Module {
 // The values of an unsupported parameter that change nothing.
 
 func empty(value string) bool { return value == "" }
-
-// unused is for a parameter that only says how another, unsupported one is done.
-func unused(string) bool { return true }
-
-func only(harmless string) func(string) bool {
-	return func(value string) bool { return fold(value) == harmless }
-}
 
 func isBool(harmless ...Tri) func(string) bool {
 	return func(value string) bool {

@@ -250,5 +250,27 @@ func Listen(ctx context.Context, g conf.Global, address string) (net.Listener, e
 	case err != nil:
 		return nil, fmt.Errorf("listen on %s: %w", address, err)
 	}
+	if err := setBacklog(ln, g.ListenBacklog); err != nil {
+		ln.Close()
+		return nil, fmt.Errorf("listen backlog: %w", err)
+	}
 	return ln, nil
+}
+
+// setBacklog bounds how many connections may wait; listening once more is how
+// that is done on a socket that listens.
+func setBacklog(ln net.Listener, n int) error {
+	tcp, ok := ln.(*net.TCPListener)
+	if !ok || n == 0 {
+		return nil
+	}
+	raw, err := tcp.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var listenErr error
+	if err := raw.Control(func(fd uintptr) { listenErr = syscall.Listen(int(fd), n) }); err != nil {
+		return err
+	}
+	return listenErr
 }

@@ -1,11 +1,15 @@
 package daemon_test
 
 import (
+	"net"
 	"os"
 	"strings"
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
+	"github.com/empegsync/empegsync/pkg/rsync/conf"
 	"github.com/empegsync/empegsync/pkg/rsync/daemon"
 )
 
@@ -79,5 +83,26 @@ func TestGuessing(t *testing.T) {
 	p.must(os.Remove(p.path("secrets")))
 	if out, code := p.rsyncAs("right", s.addr, "rsync://joe@"+s.addr+"/mod/"); code != 5 || !strings.Contains(out, "auth failed on module mod") {
 		t.Errorf("without the file: code %d, %s", code, out)
+	}
+}
+
+// TestListenBacklog asks the kernel how many may wait.
+func TestListenBacklog(t *testing.T) {
+	ln, err := daemon.Listen(t.Context(), conf.Global{ListenBacklog: 7}, "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	raw, err := ln.(*net.TCPListener).SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := raw.Control(func(fd uintptr) {
+		info, err := unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO)
+		if err != nil || info.Sacked != 7 { // what a listening socket has there
+			t.Errorf("backlog %+v, %v", info, err)
+		}
+	}); err != nil {
+		t.Error(err)
 	}
 }
