@@ -92,7 +92,7 @@ func TestParse(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.line, func(t *testing.T) {
-			if d := cmp.Diff(tt.want, *mustParse(t, fields(tt.line))); d != "" {
+			if d := cmp.Diff(tt.want, *mustParse(t, fields(tt.line)), cmp.AllowUnexported(Options{}, level{})); d != "" {
 				t.Error(d)
 			}
 		})
@@ -181,7 +181,7 @@ func TestParseServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := &Options{Server: true, Sender: true, Dirs: DirsYes, ClientInfo: "LsfxCIvu", ListOnly: ListAsked, Args: []string{"mod/-x", "-r"}}
-	if d := cmp.Diff(want, o); d != "" {
+	if d := cmp.Diff(want, o, cmp.AllowUnexported(Options{}, level{})); d != "" {
 		t.Error(d)
 	}
 }
