@@ -258,6 +258,9 @@ func (c *Client) open(ctx context.Context, places []Remote, push bool) (cn *conn
 		return nil, l, nil, cn.end(err)
 	}
 	l.Names = names
+	if !push && c.start == nil {
+		l.Distrust = c.distrust(places, names, rules)
+	}
 	return cn, l, rules, nil
 }
 

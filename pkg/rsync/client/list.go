@@ -113,6 +113,13 @@ func (l *lister) read(list *filelist.List, limit int) error {
 	l.stats.ListSize += l.R.Total() - start
 	l.ioError |= list.IOError
 	l.listed += list.Len()
+	for _, e := range list.All() {
+		if l.Distrust != nil {
+			if err := l.Distrust(e); err != nil {
+				return err
+			}
+		}
+	}
 	list.Sort(l.Caps.DirsSortLast)
 	if list.Parent != nil {
 		l.show(list.Parent)

@@ -180,6 +180,7 @@ func TestListHostile(t *testing.T) {
 	hello := `\035\000\000\000` + `\001\000\000\000`              // version 29, seed
 	file := `\030\001f` + `\001\000\000\000` + `\000\000\000\000` // flags, name, size, time
 	for _, c := range []struct{ name, list, words string }{
+		{"an unrequested name", strings.Replace(file, `\001f`, `\001g`, 1) + `\244\201\000\000` + `\000` + `\000\000\000\000`, "rejecting unrequested file-list name: g"},
 		{"a file that was not asked for", file + `\244\201\000\000` + `\000` + `\000\000\000\000` + `\000\000\000\000\000\000`, "not asked for"},
 		{"an end in the middle", file, "unexpected EOF"},
 		{"a name that climbs", strings.Replace(file, `\001f`, `\004../f`, 1) + `\244\201\000\000` + `\000`, "../f"},
@@ -196,11 +197,11 @@ func TestListHostile(t *testing.T) {
 			if err := os.WriteFile(shell, []byte(script), 0o755); err != nil {
 				t.Fatal(err)
 			}
-			opt, err := options.Parse([]string{"-r", "-e", "sh " + shell, "--timeout=20", "host:x"})
+			opt, err := options.Parse([]string{"-r", "-e", "sh " + shell, "--timeout=20", "host:f"})
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, err = (&Client{Options: opt, Observer: &mute{}}).ListFiles(t.Context(), []Remote{{Host: "host", Shell: true, Path: "x"}}, func(*filelist.Entry) {})
+			_, err = (&Client{Options: opt, Observer: &mute{}}).ListFiles(t.Context(), []Remote{{Host: "host", Shell: true, Path: "f"}}, func(*filelist.Entry) {})
 			if err == nil || !strings.Contains(err.Error(), c.words) {
 				t.Errorf("%v, want %q", err, c.words)
 			}

@@ -141,6 +141,7 @@ type Options struct {
 	FilesFromRemote          bool
 	OneFileSystem            int // count of -x
 	MissingArgs              MissingArgs
+	TrustSender              bool // the sender's list is not held against what was asked for
 	// PruneEmptyDirs leaves out folders in which there is nothing to transfer.
 	PruneEmptyDirs bool
 	MaxSize        Number // bytes

@@ -61,7 +61,7 @@ func connectionRows() []row {
 			undo(func(s *state, _ string) *Error { s.OldArgs = -1; return nil }),
 		value("secluded-args", "s", "", "send arguments within the protocol", setSecluded(Yes)).alias("protect-args").no("protect-args").
 			undo(setSecluded(No)).toServer(1, secludedLetter),
-		todo("trust-sender", "", "", "do not check the sender's file list").from("3.2.5"),
+		flag("trust-sender", "", "do not check the sender's file list", func(o *Options) *bool { return &o.TrustSender }).in(client).from("3.2.5"),
 	}
 }
 

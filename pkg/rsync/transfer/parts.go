@@ -76,6 +76,11 @@ func (r *receiver) readList(list *filelist.List, limit int) error {
 		r.prune(list)
 	}
 	for _, e := range list.All() {
+		if r.Distrust != nil {
+			if err := r.Distrust(e); err != nil {
+				return err
+			}
+		}
 		r.adopt(e)
 		if e.Mark&filelist.MarkDropped == 0 {
 			r.count(e)

@@ -59,6 +59,9 @@ type Link struct {
 	// Names are those of --files-from, where this side has the list; a
 	// receiving side hands them to the other. nil: it has none.
 	Names []string
+	// Distrust, if not nil, is asked about each entry that the other side
+	// lists; an error ends the run before anything is done about the entry.
+	Distrust func(*filelist.Entry) error
 	// Abort closes the streams, so that whoever waits on them returns. It may
 	// be called from any goroutine, more than once.
 	Abort func()
