@@ -14,7 +14,7 @@ import (
 
 const (
 	smallSize   = 4096
-	perFolder   = 500      // files of a folder, but for fids, which are in one
+	perFolder   = 500      // files of a folder, but for one player's fids, which are in one
 	blockSize   = 32 << 10 // rsync's for 1 GiB
 	changedPart = 100      // one block of so many is changed
 	bigName     = "big"
@@ -59,15 +59,24 @@ func makeTree(dir string, n int) error {
 	return nil
 }
 
-// makeFids makes n files named as a player's music is, in the one folder fids;
+// onePlayer is about how many files a player's drive has, all in one folder.
+// More of them are in folders.
+const onePlayer = 20_000
+
+// makeFids makes n files named as a player's music is, below the folder fids;
 // they hold next to nothing, since lists are what they are for.
 func makeFids(dir string, n int) error {
 	dir = filepath.Join(dir, "fids")
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
-	}
 	for i := range n {
 		name := fmt.Sprintf("%x%d", 0x100+i/2, i%2) // a tune and its tags
+		if n > onePlayer {
+			name = fmt.Sprintf("_%05x/%s", i/perFolder, name)
+		}
+		if i == 0 || n > onePlayer && i%perFolder == 0 {
+			if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755); err != nil {
+				return err
+			}
+		}
 		if err := writeFile(filepath.Join(dir, name), []byte(name), old().Add(time.Duration(i)*time.Second)); err != nil {
 			return err
 		}

@@ -105,12 +105,12 @@ func (e *Encoder) names(f *Entry, x *proto.EntryFlags) (user, group string) {
 		return "", ""
 	}
 	if *x&proto.FlagSameUID == 0 {
-		if user = e.nameOf(f.UID, e.users, e.UserName); user != "" {
+		if user = nameOf(f.UID, e.users, e.UserName); user != "" {
 			*x |= proto.FlagUserName
 		}
 	}
 	if *x&proto.FlagSameGID == 0 {
-		if group = e.nameOf(f.GID, e.groups, e.GroupName); group != "" {
+		if group = nameOf(f.GID, e.groups, e.GroupName); group != "" {
 			*x |= proto.FlagGroupName
 		}
 	}
@@ -118,8 +118,8 @@ func (e *Encoder) names(f *Entry, x *proto.EntryFlags) (user, group string) {
 }
 
 // nameOf returns the name of an id that has not been sent yet.
-func (e *Encoder) nameOf(id uint32, sent map[uint32]struct{}, lookup func(uint32) string) string {
-	if _, ok := sent[id]; ok || id == 0 && !e.caps.ID0Names || lookup == nil {
+func nameOf(id uint32, sent map[uint32]struct{}, lookup func(uint32) string) string {
+	if _, ok := sent[id]; ok || lookup == nil {
 		return ""
 	}
 	sent[id] = struct{}{}

@@ -163,7 +163,7 @@ func (s *sandbox) run(args ...string) (*recorder, transfer.Stats, error) {
 		s.t.Fatal(err)
 	}
 	rec := &recorder{}
-	c := &client.Client{Options: opt, Umask: 0o022, Observer: rec, Say: func(string) {}}
+	c := &client.Client{Options: opt, Umask: 0o022, Observer: rec, Say: func(string) {}, Agreed: func(caps proto.Caps) { rec.caps = caps }}
 	var froms []client.Remote
 	for _, a := range opt.Args[:len(opt.Args)-1] {
 		if r, ok, err := client.ParseRemote(a); err != nil {
@@ -203,6 +203,7 @@ func (s *sandbox) root(p string) *rootfs.Root {
 // recorder is an observer that keeps what it hears.
 type recorder struct {
 	lockedBuffer
+	caps proto.Caps // what the two sides have agreed on
 }
 
 func (r *recorder) Listed(int, bool) {}

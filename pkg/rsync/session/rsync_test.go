@@ -108,7 +108,10 @@ func TestListBytesAreRsyncs(t *testing.T) {
 	}
 }
 
-func listFromRsync(t *testing.T, dir string, version int, letters string, hardLinks bool) {
+// askRsync asks Debian's rsync for what is in a folder, and returns where the
+// list comes from.
+func askRsync(t *testing.T, dir string, version int, letters string, hardLinks bool, more ...string) (*wire.Reader, Agreed) {
+	t.Helper()
 	r, w := realDaemon(t, dir)
 	g, err := GreetServer(r, w, version)
 	if err != nil || g.Version != version {
@@ -124,10 +127,10 @@ func listFromRsync(t *testing.T, dir string, version int, letters string, hardLi
 	if letters != "" {
 		short += "e" + letters
 	}
-	if err := SendArgs(w, capsOf(t, g.Version), []string{"--server", "--sender", short, "--numeric-ids", ".", "mod/"}); err != nil {
+	if err := SendArgs(w, capsOf(t, g.Version), append(append([]string{"--server", "--sender", short}, more...), ".", "mod/")); err != nil {
 		t.Fatal(err)
 	}
-	a, err := Setup{Caps: capsOf(t, g.Version)}.Run(r, w)
+	a, err := Setup{Caps: capsOf(t, g.Version), IncRecurse: true}.Run(r, w)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,6 +143,11 @@ func listFromRsync(t *testing.T, dir string, version int, letters string, hardLi
 	if a.PeerFrames {
 		r.StartMux(nil)
 	}
+	return r, a
+}
+
+func listFromRsync(t *testing.T, dir string, version int, letters string, hardLinks bool) {
+	r, a := askRsync(t, dir, version, letters, hardLinks, "--numeric-ids")
 	fields := filelist.Fields{UID: true, GID: true, Links: true, Devices: true, Specials: true, Inodes: hardLinks}
 	var seen bytes.Buffer
 	payload := wire.NewReader(io.TeeReader(r, &seen), 0)
@@ -166,6 +174,71 @@ func listFromRsync(t *testing.T, dir string, version int, letters string, hardLi
 	}
 	if list.Len() < 12 {
 		t.Errorf("only %d entries", list.Len())
+	}
+}
+
+// So are the parts of a list that comes folder by folder, with the names that
+// travel with the first entries that have them.
+func TestPartBytesAreRsyncs(t *testing.T) {
+	dir := odds(t)
+	for _, v := range []int{30, 31, 32} {
+		for _, letters := range []string{".iLsf", "." + proto.ClientLetters()} {
+			for _, hardLinks := range []bool{false, true} {
+				t.Run(fmt.Sprintf("%d%s/%v", v, letters, hardLinks), func(t *testing.T) { partsFromRsync(t, dir, v, letters, hardLinks) })
+			}
+		}
+	}
+}
+
+func partsFromRsync(t *testing.T, dir string, version int, letters string, hardLinks bool) {
+	r, a := askRsync(t, dir, version, letters, hardLinks)
+	if !a.Caps.IncRecurse {
+		t.Fatal("the list comes whole")
+	}
+	fields := filelist.Fields{UID: true, GID: true, Links: true, Devices: true, Specials: true, Inodes: hardLinks, Names: true}
+	var seen bytes.Buffer
+	payload := wire.NewReader(io.TeeReader(r, &seen), 0)
+	dec, enc := filelist.NewDecoder(a.Caps, fields), filelist.NewEncoder(a.Caps, fields)
+	in, out := wire.NewIndexCoder(true), wire.NewIndexCoder(true)
+	var folders filelist.Folders
+	var ours []byte
+	list, entries := &filelist.List{Start: 1}, 0
+	for {
+		if _, err := dec.ReadPart(payload, list, 1000, nil); err != nil {
+			t.Fatal(err)
+		}
+		entries += list.Len()
+		enc.UserName = func(id uint32) string { return list.Users[id] }
+		enc.GroupName = func(id uint32) string { return list.Groups[id] }
+		enc.Begin(list.Start)
+		for _, e := range list.All() { // as they came: not sorted yet
+			ours = enc.Append(ours, e)
+		}
+		ours = enc.AppendEnd(ours, list.IOError, nil, nil)
+		list.Sort(true)
+		if err := folders.Announce(list); err != nil {
+			t.Fatal(err)
+		}
+		index := in.Read(payload)
+		ours = out.Append(ours, index)
+		if sent := seen.Bytes()[:seen.Len()-payload.Buffered()]; payload.Err() != nil || !bytes.Equal(sent, ours) {
+			at := 0
+			for at < min(len(sent), len(ours)) && sent[at] == ours[at] {
+				at++
+			}
+			t.Fatalf("%v; within %d entries, from byte %d on, rsync has sent\n%.100x\nours would be\n%.100x", payload.Err(), entries, at, sent[at:], ours[at:])
+		}
+		if index == proto.IndexListEnd {
+			break
+		}
+		parent, err := folders.Take(index)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = &filelist.List{Start: list.End() + 1, Parent: parent}
+	}
+	if entries < 12 {
+		t.Errorf("only %d entries", entries)
 	}
 }
 
