@@ -33,7 +33,11 @@ const lookAhead = 1000
 // the receiving side is at: it is not done with that before it has the next one
 // (flist.c:send_extra_file_list).
 func (s *sender) lookAhead() error {
-	for s.current != nil && !s.parts.isComplete() && s.parts.entries()-s.current.before-s.current.Len() < lookAhead {
+	enough := lookAhead
+	if s.ahead > 0 {
+		enough = s.ahead
+	}
+	for s.current != nil && !s.parts.isComplete() && s.parts.entries()-s.current.before-s.current.Len() < enough {
 		if err := s.walker.nextPart(); err != nil {
 			return err
 		}

@@ -27,6 +27,7 @@ type pair struct {
 	src, dst string
 	version  int
 	whole    bool            // the list comes in one part
+	corrupt  []byte          // what is damaged once on its way
 	opt      options.Options // of both sides
 	rules    Rules
 	dest     Dest // without its root
@@ -108,7 +109,7 @@ func (p *pair) links() (send, recv Link) {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	return p.link(a, true), p.link(b, false)
+	return p.link(&damaging{a, p.corrupt}, true), p.link(b, false)
 }
 
 // link makes an end of a session: the sender is the server.
@@ -135,6 +136,7 @@ func (p *pair) link(c net.Conn, server bool) Link {
 		FileSum: checksum.MD5, ListSum: checksum.MD5,
 		PeerFrames: server && caps.MuxFromClient || !server && caps.MuxFromServer,
 		Abort:      func() { c.Close() },
+		ahead:      fewAhead,
 	}
 }
 

@@ -65,6 +65,8 @@ type Link struct {
 	// Abort closes the streams, so that whoever waits on them returns. It may
 	// be called from any goroutine, more than once.
 	Abort func()
+
+	ahead int // instead of lookAhead, for tests
 }
 
 // Observer is told what happens. Its methods are called from the transfer's
