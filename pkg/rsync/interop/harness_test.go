@@ -27,6 +27,7 @@ import (
 	"github.com/empegsync/empegsync/pkg/rsync/proto"
 	"github.com/empegsync/empegsync/pkg/rsync/rootfs"
 	"github.com/empegsync/empegsync/pkg/rsync/server"
+	"github.com/empegsync/empegsync/pkg/rsync/session"
 	"github.com/empegsync/empegsync/pkg/rsync/transfer"
 )
 
@@ -163,7 +164,7 @@ func (s *sandbox) run(args ...string) (*recorder, transfer.Stats, error) {
 		s.t.Fatal(err)
 	}
 	rec := &recorder{}
-	c := &client.Client{Options: opt, Umask: 0o022, Observer: rec, Say: func(string) {}, Agreed: func(caps proto.Caps) { rec.caps = caps }}
+	c := &client.Client{Options: opt, Umask: 0o022, Observer: rec, Say: func(string) {}, Agreed: func(a session.Agreed) { rec.caps = a.Caps }}
 	var froms []client.Remote
 	for _, a := range opt.Args[:len(opt.Args)-1] {
 		if r, ok, err := client.ParseRemote(a); err != nil {

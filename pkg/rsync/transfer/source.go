@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/empegsync/empegsync/pkg/rsync/filelist"
+	"github.com/empegsync/empegsync/pkg/rsync/options"
 	"github.com/empegsync/empegsync/pkg/rsync/proto"
 	"github.com/empegsync/empegsync/pkg/rsync/rootfs"
 )
@@ -116,6 +117,10 @@ func (w *walker) run() error {
 func (w *walker) end(ioError int32) error {
 	if w.opt.IgnoreErrors {
 		ioError = 0
+	}
+	if ioError != 0 && w.Caps.IncRecurse && !w.Caps.SafeList && w.opt.Delete != options.DeleteNone {
+		// flist.c:fatal_unsafe_io_error: releases before 3.0.7
+		return proto.Failf(proto.ExitUnsupported, "an error with a folder cannot be told to this peer before it deletes what is missing; --no-i-r can")
 	}
 	w.buf = w.enc.AppendEnd(w.buf, ioError, w.users.list, w.groups.list)
 	return w.send()
