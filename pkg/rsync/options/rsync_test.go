@@ -86,7 +86,7 @@ func lines() []string {
 		"--protocol=29 -a --delete", "--protocol=27 -rv -B 200k", "--protocol=30 -a", "--protocol=31 -r --delete-before",
 		"-z", "-zz", "-z --zl=3 --skip-compress=mp3", "--zc=lz4 --cc=md5 -B700 --zl=4 --max-size=5", "--old-compress", "--zc=zlibx", "-z --zc=none",
 		"-E", "-aE", "-aE --no-p", "--chmod=u+x --chmod=D755", "--usermap=a:b,1-5:c", "--groupmap=7:d --no-g", "--chown=a:b", "--chown=a",
-		"--chown=:b -a", "--super", "--no-super", "-A", "-aAX", "-A --no-A", "-AE --no-p", "-X", "-XXX", "-rXEU", "-aXX --no-X", "-L", "-lLkK", "-aOJKL --safe-links --copy-unsafe-links --ignore-errors --numeric-ids", "--munge-links -a", "--safe-links", "-U", "-UUU", "-UU --open-noatime", "--open-noatime -aU", "-U --no-U", "--open-noatime --no-open-noatime", "--super --force --size-only --stats --numeric-ids  --usermap=a:b --ignore-existing",
+		"--chown=:b -a", "--super", "--no-super", "--fake-super -a", "-A", "-aAX", "-A --no-A", "-AE --no-p", "-X", "-XXX", "-rXEU", "-aXX --no-X", "-L", "-lLkK", "-aOJKL --safe-links --copy-unsafe-links --ignore-errors --numeric-ids", "--munge-links -a", "--safe-links", "-U", "-UUU", "-UU --open-noatime", "--open-noatime -aU", "-U --no-U", "--open-noatime --no-open-noatime", "--super --force --size-only --stats --numeric-ids  --usermap=a:b --ignore-existing",
 		"--zc=auto", "--zl=5", "-z --no-z", "--zc=zlib --zl=-1", "--zc=zstd --protocol=29",
 		"-C", "-F", "-FF", "-rm --delete", "-m --no-m", "-rCm0",
 	}

@@ -95,7 +95,7 @@ func keepRows() []row {
 		todo("crtimes", "N", "", "keep creation times").from("3.2.3").no().never("This rsync does not support --crtimes (-N)"),
 		value("super", "", "", "try what only root may do", setSuper(SuperYes)).from("2.6.7").noLong().undo(setSuper(SuperNo)).
 			toServer(126, superWord),
-		todo("fake-super", "", "", "keep root's attributes in extended attributes").from("3.0.0"),
+		value("fake-super", "", "", "keep root's attributes in extended attributes", setSuper(SuperFake)).from("3.0.0"),
 		flag("munge-links", "", "disable symlinks by a prefix", func(o *Options) *bool { return &o.MungeLinks }).noLong(),
 		flag("keep-dirlinks", "K", "treat a symlink to a directory within the destination as one",
 			func(o *Options) *bool { return &o.KeepDirlinks }).from("2.6.3").letter(9, onlyPush),

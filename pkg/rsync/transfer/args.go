@@ -127,6 +127,9 @@ func (w *walker) source(s Source) error {
 	if s.Dot && w.opt.Relative {
 		info, err := s.Root.Lstat(".")
 		if err == nil {
+			info, err = w.unfake(s.Root, ".", info)
+		}
+		if err == nil {
 			err = w.add(s.Root, ".", info, filelist.MarkTopDir|filelist.MarkNoContent)
 		}
 		if err != nil {
@@ -277,6 +280,9 @@ func (w *walker) onTheWay(s *Source, p string) error {
 		info, err := s.Root.Lstat(dir)
 		if err == nil && info.IsSymlink() {
 			info, err = w.graft(s, dir)
+		}
+		if err == nil {
+			info, err = w.unfake(s.Root, dir, info)
 		}
 		if errors.Is(err, fs.ErrNotExist) {
 			w.setIOError(proto.IOErrVanished)

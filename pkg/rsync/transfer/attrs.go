@@ -94,7 +94,7 @@ func (g *generator) keep(index int32, e *filelist.Entry, p string, have rootfs.I
 	if m.Diff(have) == 0 {
 		return
 	}
-	if err := g.root.UpdateMetadata(p, have, m); err != nil {
+	if err := g.setMeta(e, p, have, m); err != nil {
 		g.failFile("setting the attributes of %q failed: %v", p, reason(err))
 	}
 }
@@ -127,6 +127,9 @@ func (g *generator) made(e *filelist.Entry, p string) error {
 		m.Fields &^= rootfs.FieldMtime
 	}
 	g.setACLs(e, p, m.Mode)
+	if g.fakes() {
+		return local("setting the attributes of", p, g.setMeta(e, p, rootfs.Info{}, m))
+	}
 	return local("setting the attributes of", p, g.root.SetMetadata(p, m))
 }
 
@@ -223,7 +226,7 @@ func (g *generator) touchDir(p string, e *filelist.Entry) {
 	if err != nil || !exists || !have.IsDir() {
 		return // it was reported when it was made
 	}
-	if err := g.root.UpdateMetadata(p, have, g.meta(e, have, true)); err != nil {
+	if err := g.setMeta(e, p, have, g.meta(e, have, true)); err != nil {
 		g.failFile("setting the attributes of %q failed: %v", p, reason(err))
 	}
 }
@@ -234,13 +237,16 @@ func (g *generator) link(index int32, e *filelist.Entry, p string, have rootfs.I
 		return nil
 	}
 	if exists && have.IsSymlink() {
-		target, err := g.root.Readlink(p)
+		target, err := g.readlink(g.root, p)
 		if err == nil && target == e.Target() {
 			g.keep(index, e, p, have)
 			return nil
 		}
 	}
 	return g.replace(index, e, p, have, exists, "symlink", func() error {
+		if g.fakes() {
+			return g.makeFile(p, e.Target())
+		}
 		return g.root.ReplaceSymlink(e.Target(), p)
 	})
 }
@@ -259,6 +265,9 @@ func (g *generator) node(index int32, e *filelist.Entry, p string, have rootfs.I
 		what = "special file"
 	}
 	return g.replace(index, e, p, have, exists, what, func() error {
+		if g.fakes() {
+			return g.makeFile(p, "")
+		}
 		return g.root.ReplaceNode(p, e.Mode&filelist.ModeType|0o600, rdev)
 	})
 }

@@ -213,7 +213,8 @@ func (r *receiver) lookup(p string) (rootfs.Info, bool, error) {
 	}
 	info, err := r.root.Lstat(p)
 	if err == nil {
-		return info, true, nil
+		info, err = r.unfake(r.root, p, info)
+		return info, err == nil, err
 	}
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		return rootfs.Info{}, false, nil

@@ -61,8 +61,9 @@ func (c *common) follows() bool {
 // look returns what a link is sent as: itself or what it leads to
 // (flist.c:readlink_stat).
 func (w *walker) look(root *rootfs.Root, p string, in rootfs.Info) (rootfs.Info, error) {
-	if !in.IsSymlink() || !w.follows() {
-		return in, nil
+	in, err := w.unfake(root, p, in)
+	if err != nil || !in.IsSymlink() || !w.follows() {
+		return in, err
 	}
 	if w.opt.CopyLinks {
 		return referent(root, p)
@@ -95,17 +96,17 @@ func referent(root *rootfs.Root, p string) (rootfs.Info, error) {
 
 // lookAll is look for what is in a folder.
 func (w *walker) lookAll(root *rootfs.Root, dir string, infos []rootfs.NamedInfo) {
-	if !w.follows() {
+	if !w.follows() && !w.fakes() {
 		return
 	}
 	for i := range infos {
 		in := &infos[i]
-		if in.Err != nil || !in.IsSymlink() {
-			continue
-		}
 		p := in.Name
 		if dir != "." {
 			p = dir + "/" + p
+		}
+		if in.Err != nil || !in.IsSymlink() && !w.fakes() {
+			continue
 		}
 		if w.hidden(p, false) || w.hidden(p, true) {
 			continue // not worth an error; what it is decides later

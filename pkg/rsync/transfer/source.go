@@ -258,7 +258,7 @@ func (w *walker) add(root *rootfs.Root, p string, in rootfs.Info, mark filelist.
 func (w *walker) complete(root *rootfs.Root, p string, in rootfs.Info, e *filelist.Entry) bool {
 	switch {
 	case in.IsSymlink() && w.opt.Links:
-		target, err := root.Readlink(p)
+		target, err := w.readlink(root, p)
 		if err != nil {
 			w.failFile("readlink %q failed: %v", p, reason(err))
 			return false

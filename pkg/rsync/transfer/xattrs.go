@@ -169,6 +169,9 @@ func AttributeReader(l Link, opt *options.Options) func(*wire.Reader, *filelist.
 // CanKeep refuses options that the version has no place for
 // (compat.c:setup_protocol).
 func CanKeep(caps proto.Caps, opt *options.Options) error {
+	if opt.Super == options.SuperFake && (opt.ACLs || opt.Xattrs > 0) {
+		return proto.Failf(proto.ExitUnsupported, "--acls and --xattrs with --fake-super are not supported yet: leave them out")
+	}
 	if opt.ACLs && !caps.Attributes {
 		return proto.Failf(proto.ExitProtocol, "--acls requires protocol 30 or higher (negotiated %d).", caps.Version)
 	}
@@ -270,6 +273,15 @@ func (r *receiver) dressTemp(t *rootfs.Temp, e *filelist.Entry, p string, m root
 	}
 	if err := r.applyACLs(t.Attrs(), e, m.Mode); err != nil {
 		r.failFile("setting the access control list of %q failed: %v", p, reason(err))
+	}
+	if r.fakes() {
+		real, err := t.Stat()
+		if err == nil {
+			m, err = r.fake(t.Attrs(), real, e, m)
+		}
+		if err != nil {
+			return err
+		}
 	}
 	err := t.SetMetadata(m)
 	if asRoot {
