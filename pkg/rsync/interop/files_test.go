@@ -189,3 +189,8 @@ func TestFuzzy(t *testing.T) {
 	}}
 	onFiles(t, o, "-ai --fuzzy --no-W", "-ai -yy --compare-dest=../one --no-W", "-aiyy --link-dest=../one --link-dest=../two --no-W", "-ai -y --delete-after")
 }
+
+func TestDeleteDelay(t *testing.T) {
+	onFiles(t, oracle{}, "-ai --delete-delay", "-aibn --delete-delay", "-aib --delete-delay --max-delete=3 --delay-updates", "-ai --delete-delay --no-i-r")
+	onFiles(t, oracle{silent: true}, "-a --delete-delay --protocol=29")
+}

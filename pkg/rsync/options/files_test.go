@@ -10,7 +10,7 @@ func fileLines() []string {
 		"--inplace", "--inplace --partial", "--inplace -S", "--inplace -S --no-W", "--inplace -S -W", "-S", "-S --no-S", "--append", "--append --append",
 		"--append-verify", "--append-verify --append", "--append --no-append", "--append --inplace", "--append-verify --partial -z -S",
 		"-y", "-yy", "-yyy", "-yy --no-y -y", "-T/var/tmp///", "--temp-dir=t", "--compare-dest=a --compare-dest=b", "--link-dest=/x/", "--copy-dest=../x",
-		"--preallocate", "--write-devices", "--write-devices --inplace --fsync",
+		"-r --delete-delay", "--preallocate", "--write-devices", "--write-devices --inplace --fsync",
 		"-abSyy --partial-dir=p -T t --fsync --link-dest=l --preallocate --ignore-existing --checksum-seed=3 --size-only",
 		"-ab --inplace -T t --fsync --link-dest=l --write-devices --preallocate --checksum-seed=3 --size-only",
 	}

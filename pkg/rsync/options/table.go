@@ -140,7 +140,7 @@ func deleteRows() []row {
 			func(s *state, _ string) *Error { s.deleteBefore = true; return nil }).from("2.6.4"),
 		value("delete-during", "", "", "delete during the transfer", setDeleteDuring(DeleteDuring)).from("2.6.4"),
 		value("del", "", "", "the same as --delete-during", setDeleteDuring(DeleteDuring)).from("2.6.4"),
-		value("delete-delay", "", "", "find deletions during the transfer, delete after it", setDeleteDuring(DeleteDelay)).from("3.0.0").notYet(),
+		value("delete-delay", "", "", "find deletions during the transfer, delete after it", setDeleteDuring(DeleteDelay)).from("3.0.0"),
 		value("delete-after", "", "", "delete after the transfer",
 			func(s *state, _ string) *Error { s.deleteAfter = true; return nil }),
 		flag("delete-excluded", "", "delete excluded files too", func(o *Options) *bool { return &o.DeleteExcluded }).word(124, onlyPush),
