@@ -86,6 +86,7 @@ func (l *lister) run() error {
 // list reads and shows the list, and returns how many entries it has.
 func (l *lister) list() (int, error) {
 	l.decoder = filelist.NewDecoder(l.Caps, transfer.Fields(l.c.Options, l.ListSum))
+	l.decoder.Rooted = l.c.Options.Relative
 	l.decoder.After = transfer.AttributeReader(l.Link, l.c.Options)
 	list := &filelist.List{}
 	if l.Caps.IncRecurse {

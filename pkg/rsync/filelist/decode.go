@@ -28,6 +28,11 @@ type Decoder struct {
 	// attributes.
 	After func(r *wire.Reader, e *Entry)
 
+	// Rooted lets names begin with a slash, which is dropped: those of sources
+	// with absolute paths do with --relative. Either all do or none.
+	Rooted bool
+	rooted slashes // of the names so far
+
 	newUsers, newGroups   map[uint32]string // names that came with the list being read
 	userCount, groupCount int               // of all lists
 }
@@ -233,32 +238,66 @@ func (d *Decoder) readName(r *wire.Reader, flags proto.EntryFlags, e *Entry) boo
 	if !r.Full(d.name[same:]) {
 		return false
 	}
-	if err := CheckName(d.name); err != nil {
+	name, err := d.unroot(d.name)
+	if err == nil {
+		err = CheckName(name)
+	}
+	if err != nil {
 		r.Fail(err)
 		return false
 	}
-	d.split(e)
+	d.split(name, e)
 	return true
 }
 
+// slashes says whether names begin with a slash.
+type slashes uint8
+
+const (
+	slashUnknown slashes = iota
+	slashNo
+	slashYes
+)
+
+// unroot drops a slash that a name may begin with. The sender has sorted its list
+// with it (flist.c:flist_sort_and_clean, strip_root); where only some names have
+// one the order would be another here, and indexes stand for other files.
+func (d *Decoder) unroot(name []byte) ([]byte, error) {
+	if !d.Rooted || len(name) == 1 && name[0] == '.' {
+		return name, nil
+	}
+	has := slashNo
+	rest := name
+	if len(name) > 1 && name[0] == '/' {
+		has, rest = slashYes, name[1:]
+	}
+	if d.rooted == slashUnknown {
+		d.rooted = has
+	}
+	if d.rooted != has {
+		return nil, fmt.Errorf("%q: absolute and relative names in one list; ask for them in two runs", clip(name))
+	}
+	return rest, nil
+}
+
 // split stores the name, sharing the folder's string with the last entry.
-func (d *Decoder) split(e *Entry) {
+func (d *Decoder) split(name []byte, e *Entry) {
 	slash := -1
-	for i := len(d.name) - 1; i >= 0; i-- {
-		if d.name[i] == '/' {
+	for i := len(name) - 1; i >= 0; i-- {
+		if name[i] == '/' {
 			slash = i
 			break
 		}
 	}
 	if slash < 0 {
-		e.Base = d.arena.keep(d.name)
+		e.Base = d.arena.keep(name)
 		return
 	}
-	if string(d.name[:slash]) != d.lastDir {
-		d.lastDir = d.arena.keep(d.name[:slash])
+	if string(name[:slash]) != d.lastDir {
+		d.lastDir = d.arena.keep(name[:slash])
 	}
 	e.Dir = d.lastDir
-	e.Base = d.arena.keep(d.name[slash+1:])
+	e.Base = d.arena.keep(name[slash+1:])
 }
 
 // CheckName reports whether a name from a peer is a clean relative path: no

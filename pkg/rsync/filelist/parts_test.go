@@ -2,6 +2,7 @@ package filelist
 
 import (
 	"bytes"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -199,4 +200,46 @@ func FuzzParts(f *testing.F) {
 			}
 		}
 	})
+}
+
+// With --relative names may begin with a slash, all or none.
+func TestRootedNames(t *testing.T) {
+	for _, tt := range []struct {
+		names  []string
+		rooted bool
+		want   string // paths, or the error
+	}{
+		{[]string{"/usr", "/usr/bin"}, true, "usr usr/bin"},
+		{[]string{".", "/usr", "/usr/bin"}, true, ". usr usr/bin"},
+		{[]string{"usr", "usr/bin"}, true, "usr usr/bin"},
+		{[]string{"/usr", "usr/bin"}, true, "absolute and relative"},
+		{[]string{"usr", "/usr/bin"}, true, "absolute and relative"},
+		{[]string{"/usr", "/usr/bin"}, false, "unsafe name"},
+		{[]string{"//usr"}, true, "unsafe name"},
+		{[]string{"/"}, true, "unsafe name"},
+		{[]string{"/../usr"}, true, "unsafe name"},
+	} {
+		for _, d := range dialects(t) {
+			enc := NewEncoder(d.caps, Fields{})
+			var b []byte
+			for _, name := range tt.names {
+				b = enc.Append(b, &Entry{Base: name, Mode: ModeDir | 0o755})
+			}
+			r := wire.NewReader(bytes.NewReader(enc.AppendEnd(b, 0, nil, nil)), 0)
+			dec := NewDecoder(d.caps, Fields{})
+			dec.Rooted = tt.rooted
+			l, err := dec.Read(r, nil)
+			got := fmt.Sprint(err)
+			if err == nil {
+				var paths []string
+				for _, e := range l.All() {
+					paths = append(paths, e.Path())
+				}
+				got = strings.Join(paths, " ")
+			}
+			if !strings.Contains(got, tt.want) {
+				t.Errorf("%s: %q: %s, want %s", d.name, tt.names, got, tt.want)
+			}
+		}
+	}
 }

@@ -17,6 +17,7 @@ func (r *receiver) firstList() (*filelist.List, error) {
 		list.Start = 1
 	}
 	r.decoder = filelist.NewDecoder(r.Caps, r.fields())
+	r.decoder.Rooted = r.opt.Relative
 	if r.opt.MungeLinks {
 		r.decoder.LinkPrefix = MungePrefix
 	}
