@@ -128,7 +128,7 @@ func olderAttributes(s *sandbox, dir string) {
 // TestXattrs compares -X with rsync.
 func TestXattrs(t *testing.T) {
 	for i, flags := range []string{
-		"-aiX", "-aiHX --delete", "-aiX --protocol=30", "-aiHX --protocol=30", "-rtpiXX", "-aiXHI --no-W", "-aXii --no-i-r", "-aniX", "-aiXc",
+		"-aiX", "-aiHX --delete", "-aiX --protocol=30", "-aiHX --protocol=30", "-rtpiXX", "-aiXHI --no-W", "-aXii --no-i-r", "-aniX", "-aiXc", "-aiX --inplace", "-aiAX --inplace --no-W",
 		"-aiX --filter=-x_user.long*", "-aiX --filter=-xs_*.long --filter=-xr_user.gone", "-aiX --protocol=29", "-aiX --size-only --existing", "-aiXk --no-specials",
 	} {
 		t.Run(flags, func(t *testing.T) {

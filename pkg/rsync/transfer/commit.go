@@ -63,9 +63,9 @@ func (c *committer) add(f finished, size int64) error {
 // dress gives a file its metadata.
 func (c *committer) dress(f finished) error {
 	if f.temp != nil {
-		return c.dressTemp(f.temp, f.entry, f.path, f.meta)
+		return c.dressFile(&f.temp.File, f.entry, f.path, f.meta)
 	}
-	return f.held.SetMetadata(f.meta)
+	return c.dressFile(f.held, f.entry, f.path, f.meta)
 }
 
 // dressAgain gives what is in its place already what only an open file or a

@@ -327,11 +327,10 @@ func (f *fileReceiver) accepted(in *incoming, partial spot, kept bool, m rootfs.
 
 // endInPlace ends a file that was written in place.
 func (f *fileReceiver) endInPlace(in *incoming, m rootfs.Meta) error {
-	if in.out.fixed {
-		m = rootfs.Meta{} // a device keeps what it has
-	}
-	if err := in.out.f.SetMetadata(m); err != nil {
-		f.failFile("setting the attributes of %q failed: %v", in.path, reason(err))
+	if !in.out.fixed { // a device keeps what it has
+		if err := f.dressFile(in.out.f, in.e, in.path, m); err != nil {
+			f.failFile("setting the attributes of %q failed: %v", in.path, reason(err))
+		}
 	}
 	if f.opt.Fsync {
 		if err := in.out.f.Sync(); err != nil {

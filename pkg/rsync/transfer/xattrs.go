@@ -263,13 +263,13 @@ func (r *receiver) itemXattrs(it item, e *filelist.Entry) {
 	}
 }
 
-// dressTemp gives a file that is about to get the name p all that it should
-// have. Only root can set attributes of a file that it may not write; and
+// dressFile gives an open file, which has the name p or is about to get it, all
+// that it should have. Only root can set attributes of a file that it may not write; and
 // chown takes some of them away.
-func (r *receiver) dressTemp(t *rootfs.Temp, e *filelist.Entry, p string, m rootfs.Meta) error {
+func (r *receiver) dressFile(t *rootfs.File, e *filelist.Entry, p string, m rootfs.Meta) error {
 	asRoot := os.Geteuid() == 0
 	if !asRoot {
-		r.setTempXattrs(t, e, p)
+		r.setFileXattrs(t, e, p)
 	}
 	if err := r.applyACLs(t.Attrs(), e, m.Mode); err != nil {
 		r.failFile("setting the access control list of %q failed: %v", p, reason(err))
@@ -285,7 +285,7 @@ func (r *receiver) dressTemp(t *rootfs.Temp, e *filelist.Entry, p string, m root
 	}
 	err := t.SetMetadata(m)
 	if asRoot {
-		r.setTempXattrs(t, e, p)
+		r.setFileXattrs(t, e, p)
 	}
 	return err
 }
@@ -319,9 +319,9 @@ func (r *receiver) setXattrs(e *filelist.Entry, p string) {
 	r.applyXattrs(a, index, p, a)
 }
 
-// setTempXattrs gives a file that is about to get the name p the attributes of
+// setFileXattrs gives a file that is about to get the name p the attributes of
 // an entry; long values may be taken from what is there.
-func (r *receiver) setTempXattrs(t *rootfs.Temp, e *filelist.Entry, p string) {
+func (r *receiver) setFileXattrs(t *rootfs.File, e *filelist.Entry, p string) {
 	index, ok := e.Xattr()
 	if !ok {
 		return
