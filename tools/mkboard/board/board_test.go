@@ -92,9 +92,13 @@ func TestConsole(t *testing.T) {
 	if match, err := c.Expect(t.Context(), `(\d)(\d)`); err != nil || cmp.Diff([]string{"12", "1", "2"}, match) != "" {
 		t.Errorf("groups: %q, %v", match, err)
 	}
+	say("\nlate\nearly\nrest ")
+	if err := c.ExpectAll(t.Context(), "^early", "^late"); err != nil {
+		t.Error(err)
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 	defer cancel()
-	if _, err := c.Expect(ctx, "one"); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "two") {
+	if _, err := c.Expect(ctx, "one"); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "rest") {
 		t.Errorf("what was read is still there: %v", err)
 	}
 	board.Close()
@@ -102,7 +106,7 @@ func TestConsole(t *testing.T) {
 	if _, err := c.Expect(t.Context(), "three"); !errors.Is(err, ErrPowerOff) {
 		t.Errorf("after the end: %v", err)
 	}
-	if want := "boot\nempeg:/# false; echo \"exit=$?\"\nsome\nwords\nexit=1\nempeg:/bin# one 12 two\n"; log.String() != want {
+	if want := "boot\nempeg:/# false; echo \"exit=$?\"\nsome\nwords\nexit=1\nempeg:/bin# one 12 two\nlate\nearly\nrest \n"; log.String() != want {
 		t.Errorf("log %q, want %q", &log, want)
 	}
 }

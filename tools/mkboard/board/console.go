@@ -97,6 +97,29 @@ func (c *Console) Expect(ctx context.Context, pattern string) ([]string, error) 
 	}
 }
 
+// ExpectAll waits until each of the regular expressions has matched, in whatever
+// order. What stood before the last match is taken as read.
+func (c *Console) ExpectAll(ctx context.Context, patterns ...string) error {
+	var seen []byte
+	for len(patterns) > 0 {
+		re, err := regexp.Compile("(?m)" + patterns[0])
+		if err != nil {
+			return err
+		}
+		if re.Match(seen) {
+			patterns = patterns[1:]
+			continue
+		}
+		match, err := c.Expect(ctx, "(?s:.*?)"+patterns[0])
+		if err != nil {
+			return err
+		}
+		seen = append(seen, match[0]...)
+		patterns = patterns[1:]
+	}
+	return nil
+}
+
 func (c *Console) look(re *regexp.Regexp) (match []string, closed bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -88,8 +88,10 @@ func (b *Base) layRoot(player, tree string, files map[string]string) error {
 			return err
 		}
 	}
-	if err := os.Link(filepath.Join(tree, "bin/init"), filepath.Join(tree, "empeg/bin/player")); err != nil {
-		return err
+	for _, name := range []string{"empeg/bin/player", "bin/peak"} {
+		if err := os.Link(filepath.Join(tree, "bin/init"), filepath.Join(tree, name)); err != nil {
+			return err
+		}
 	}
 	for name, file := range files {
 		info, err := os.Stat(file)

@@ -46,7 +46,7 @@ func (b *Base) arguments(d Disks, o Options) []string {
 	}
 	args := []string{
 		"-M", "virt", "-m", strconv.Itoa(memory), "-accel", "tcg,tb-size=128", "-nodefaults", "-nographic",
-		"-kernel", b.Kernel, "-initrd", b.Initrd, "-append", "console=ttyAMA0 loglevel=5 panic=0",
+		"-kernel", b.Kernel, "-initrd", b.Initrd, "-append", "console=ttyAMA0 loglevel=5 printk.devkmsg=on panic=0 cma=0",
 		"-device", "virtio-rng-device",
 	}
 	for _, disk := range []struct{ name, file string }{{"root", d.Root}, {"drive0", d.Drive0}, {"drive1", d.Drive1}} {

@@ -9,6 +9,9 @@
 //     it sets up the network, loads or rebuilds its database, and listens to the
 //     console.
 //
+// As /bin/peak it runs a command and tells how much memory that has used at most,
+// for measurements; a player has nothing like it.
+//
 // It is built for the board only: CGO_ENABLED=0 GOARCH=arm GOARM=5.
 package main
 
@@ -22,6 +25,8 @@ func main() {
 	var err error
 	code := 0
 	switch {
+	case filepath.Base(os.Args[0]) == "peak":
+		code, err = peak(os.Args[1:])
 	case os.Getpid() != 1:
 		code, err = play(os.Stdin, os.Stdout, "/")
 	case os.Args[0] == "/init":

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"sync"
@@ -16,7 +17,7 @@ import (
 )
 
 // stepTime bounds one step. It is only ever used up by a board that hangs.
-const stepTime = 3 * time.Minute
+const stepTime = 10 * time.Minute
 
 // lab is where boards are built and run.
 type lab struct {
@@ -149,6 +150,14 @@ func (r *rig) expect(pattern string) []string {
 	return match
 }
 
+// expectAll waits for the console to say several things, in whatever order.
+func (r *rig) expectAll(patterns ...string) {
+	r.t.Helper()
+	ctx, cancel := context.WithTimeout(r.t.Context(), stepTime)
+	defer cancel()
+	r.must(r.m.ExpectAll(ctx, patterns...))
+}
+
 // run runs a command in the board's shell; it must succeed.
 func (r *rig) run(command string) string {
 	r.t.Helper()
@@ -208,4 +217,15 @@ func (r *rig) dump() string {
 	dir := r.t.TempDir()
 	r.must(board.Dump(r.t.Context(), r.disks, dir, "v3"))
 	return dir
+}
+
+// freeAddress is a port of this machine that nobody uses at this moment.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	return ln.Addr().String()
 }

@@ -16,7 +16,9 @@ func TestVM(t *testing.T) {
 		name string
 		run  func(*testing.T, *lab)
 	}{
+		{"FirstBoot", firstBoot},
 		{"TwoBoards", twoBoards},
+		{"PowerCut", powerCut},
 	} {
 		t.Run(step.name, func(t *testing.T) { step.run(t, l) })
 	}
