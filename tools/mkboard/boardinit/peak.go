@@ -11,7 +11,7 @@ import (
 // peak runs a command and then prints "peak=KB", its largest resident memory.
 func peak(argv []string) (int, error) {
 	if len(argv) == 0 {
-		return 2, errors.New("usage: peak COMMAND...")
+		return 2, errors.New("usage: peak COMMAND [ARGUMENT]")
 	}
 	cmd := exec.Command(argv[0], argv[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
