@@ -19,6 +19,7 @@ func TestVM(t *testing.T) {
 		{"FirstBoot", firstBoot},
 		{"TwoBoards", twoBoards},
 		{"PowerCut", powerCut},
+		{"Memory", memory},
 	} {
 		t.Run(step.name, func(t *testing.T) { step.run(t, l) })
 	}
