@@ -52,6 +52,9 @@ func rooms() []room {
 		{"pkg/rsync/transfer", engine, []string{"pkg/rsync/rootfs"},
 			"files move through the confined root; what a session agreed on is handed in"},
 
+		{"pkg/rsync/subtree", engine, []string{"pkg/rsync/rootfs", "pkg/rsync/transfer"},
+			"what a peer's paths mean below one folder is the same for modules and restricted keys"},
+
 		{"pkg/rsync/client", service, []string{"pkg/rsync/server"},
 			"a client is no daemon; a copy on one machine is a client and a server in one process"},
 		{"pkg/rsync/server", service, nil, "what somebody else has started must not need more than its streams"},

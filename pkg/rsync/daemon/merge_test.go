@@ -11,6 +11,7 @@ import (
 	"github.com/empegsync/empegsync/pkg/rsync/conf"
 	"github.com/empegsync/empegsync/pkg/rsync/filter"
 	"github.com/empegsync/empegsync/pkg/rsync/rootfs"
+	"github.com/empegsync/empegsync/pkg/rsync/subtree"
 )
 
 // TestMergeFilesAreConfined: a client that names merge files reaches none
@@ -39,8 +40,8 @@ func TestMergeFilesAreConfined(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	served := &served{root: root}
-	base, read := served.locate(&moduleScope{daemon: own, side: filter.Sender})(root, "")
+	tree := &subtree.Tree{Root: root, Closed: moduleScope{daemon: own, side: filter.Sender}.closed}
+	base, read := tree.Locate(root, "")
 	for name, want := range map[string]string{
 		"/fine": "- x", "/sub/inside": "- x", "/hidden": "", "/absolute": "", "/sub/relative": "", "/up/passwd": "",
 		"/folder": "", "/nothing": "", "/../passwd": "", "/sub/../../passwd": "",

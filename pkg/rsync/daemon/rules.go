@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path"
 	"strings"
@@ -153,30 +152,6 @@ func (s moduleScope) Start(root *rootfs.Root) { s.client.Start(root) }
 
 // Search implements transfer.Rules.
 func (s moduleScope) Search(dir string) error { return s.client.Search(dir) }
-
-// locate says where merge files are: below the module, and only where its own
-// rules let a client go. What it must not see is not there, so that neither
-// the rules in it nor a message can tell of it.
-func (t *served) locate(rules *moduleScope) transfer.Locate {
-	return func(root *rootfs.Root, prefix string) (string, filter.ReadFile) {
-		base := path.Clean("/" + prefix)
-		return base, func(name string) ([]byte, error) {
-			if rules.closed(strings.TrimPrefix(name, "/"), false) {
-				return nil, fs.ErrNotExist
-			}
-			return readWithin(t.root, root, base, name)
-		}
-	}
-}
-
-// readWithin reads a merge file below the transfer's root, which is at base
-// below the module, or elsewhere in the module.
-func readWithin(module, root *rootfs.Root, base, name string) ([]byte, error) {
-	if rest, ok := transfer.Below(base, name); ok {
-		return root.ReadSmall(rest, maxMergeFile)
-	}
-	return module.ReadSmall(strings.TrimPrefix(name, "/"), maxMergeFile)
-}
 
 // Protected implements transfer.Rules.
 func (s moduleScope) Protected(p string, isDir, doomed bool) bool {

@@ -5,11 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net"
-	"path"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/empegsync/empegsync/pkg/rsync/conf"
@@ -18,6 +15,7 @@ import (
 	"github.com/empegsync/empegsync/pkg/rsync/proto"
 	"github.com/empegsync/empegsync/pkg/rsync/rootfs"
 	proc "github.com/empegsync/empegsync/pkg/rsync/session"
+	"github.com/empegsync/empegsync/pkg/rsync/subtree"
 	"github.com/empegsync/empegsync/pkg/rsync/transfer"
 	"github.com/empegsync/empegsync/pkg/rsync/wire"
 )
@@ -90,51 +88,32 @@ func (t *served) transfer(ctx context.Context, clientRules *filter.Rules) (trans
 		return transfer.Stats{}, err
 	}
 	rules := moduleScope{daemon: t.daemonRules, side: filter.Receiver}
-	if err := t.readNames(&link, rules); err != nil {
-		return transfer.Stats{}, err
+	if t.opt.Sender {
+		rules.side = filter.Sender
 	}
 	if t.module.IgnoreNonreadable {
 		rules.readable = (*rootfs.Root).Readable
 	}
+	tree := &subtree.Tree{Root: t.root, Closed: func(p string, isDir bool) bool { return rules.closed(p, isDir) }}
+	if t.opt.FilesFrom != "" && t.opt.FilesFrom != "-" {
+		var err error
+		if link.Names, err = tree.Names(t.opt.FilesFrom, t.opt.From0); err != nil {
+			return transfer.Stats{}, err
+		}
+	}
 	if t.opt.Sender {
-		rules.side = filter.Sender
-		rules.client = transfer.NewClientRules(clientRules, t.locate(&rules), "")
-		return t.send(ctx, link, rules)
+		rules.client = transfer.NewClientRules(clientRules, tree.Locate, "")
+		return t.send(ctx, link, tree, rules)
 	}
 	dest := requested(t.module.Name, t.opt.Args[0], false)[0]
 	rules.prefix = strings.TrimSuffix(dest, "/")
 	if rules.closed(rules.prefix, true) {
 		return transfer.Stats{}, &excludedError{dest}
 	}
-	rules.client = transfer.NewClientRules(clientRules, t.locate(&rules), rules.prefix)
-	to := transfer.Dest{Root: t.root, Path: dest, Aside: t.aside}
+	rules.client = transfer.NewClientRules(clientRules, tree.Locate, rules.prefix)
+	to := transfer.Dest{Root: t.root, Path: dest, Aside: tree.Aside}
 	t.note("receiving file list")
 	return transfer.Receive(ctx, link, t.opt, to, t.Umask, rules, t.observe(rules.prefix))
-}
-
-// aside opens a folder that a client's options name besides its destination.
-// Paths begin at the module, above which nothing leads (util1.c:sanitize_path).
-func (t *served) aside(at, dir string) (*rootfs.Root, string, error) {
-	p := path.Clean("/" + dir)
-	if !path.IsAbs(dir) {
-		p = path.Join("/", at, dir)
-	}
-	there, missing := strings.TrimPrefix(p, "/"), "."
-	for there != "" {
-		root, err := t.root.Sub(there)
-		if err == nil {
-			return root, missing, nil
-		}
-		if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) {
-			return nil, "", err
-		}
-		missing = path.Join(path.Base(there), missing)
-		if there = path.Dir(there); there == "." {
-			there = ""
-		}
-	}
-	root, err := t.root.Sub(".")
-	return root, missing, err
 }
 
 // excludedError is a destination that the module's rules keep from clients
@@ -264,49 +243,23 @@ func (t *served) end(code proto.Exit, text string) {
 }
 
 // send sends what the client asks for.
-func (t *served) send(ctx context.Context, link transfer.Link, rules moduleScope) (transfer.Stats, error) {
-	var sources []transfer.Source
+func (t *served) send(ctx context.Context, link transfer.Link, tree *subtree.Tree, rules moduleScope) (transfer.Stats, error) {
 	if t.opt.FilesFrom != "" {
-		s := t.namesBase(rules)
+		s := tree.Base(requested(t.module.Name, t.opt.Args[0], false)[0])
 		if s.Root != nil {
 			defer s.Root.Close()
 		}
 		return transfer.Send(ctx, link, t.opt, []transfer.Source{s}, rules, &logObserver{session: t.session})
 	}
+	var paths []string
 	for _, arg := range t.opt.Args {
-		for _, request := range requested(t.module.Name, arg, t.opt.Relative) {
-			for _, p := range t.expandRelative(ctx, request, rules) {
-				s := t.source(p, rules)
-				if s.Root != nil {
-					defer s.Root.Close()
-				}
-				sources = append(sources, s)
-				t.prefixes = append(t.prefixes, s.Prefix)
-			}
-		}
+		paths = append(paths, requested(t.module.Name, arg, t.opt.Relative)...)
+	}
+	sources, done := tree.Sources(ctx, paths, t.opt)
+	defer done()
+	for _, s := range sources {
+		t.prefixes = append(t.prefixes, s.Prefix)
 	}
 	t.note("building file list")
 	return transfer.Send(ctx, link, t.opt, sources, rules, t.observe(""))
-}
-
-// source finds what a path in the module stands for. Links on the way are
-// followed as long as they stay inside. What the module's rules keep from
-// clients does not exist for them.
-func (t *served) source(p string, rules moduleScope) transfer.Source {
-	if t.opt.Relative {
-		return t.relative(p, rules)
-	}
-	dir, name := transfer.SplitSource(p)
-	if dir != "." && rules.closed(dir, true) {
-		return transfer.Source{Name: p, Err: syscall.ENOENT}
-	}
-	root, err := t.root.Sub(dir)
-	if err != nil {
-		return transfer.Source{Name: p, Err: err}
-	}
-	if info, err := root.Lstat(name); err == nil && name != "." && rules.closed(path.Join(dir, name), info.IsDir()) {
-		root.Close()
-		return transfer.Source{Name: p, Err: syscall.ENOENT}
-	}
-	return transfer.Source{Root: root, Name: name, Prefix: dir, Outer: t.root, Base: dir}
 }
