@@ -120,6 +120,7 @@ func olderAttributes(s *sandbox, dir string) {
 	s.attributes(dir+"/file", "user.short", "another value", "user.long", long, "user.gone", "x", "user.gone too", long)
 	s.attributes(dir+"/script", "user.long", long, "user.longer", long+"!"+long)
 	s.attributes(dir+"/sub/bin/tool", "user.longer", long+long)
+	s.attributes(dir+"/sub/bin/tool", "user.rsync.%stat", "100644 0,0 5:6")
 	s.attributes(dir+"/sub", "user.gone", "y")
 	s.must(touch(dir+"/sub", then+101))
 	s.must(touch(dir+"/sub/bin", then+100))
@@ -332,6 +333,39 @@ func TestModesAndOwners(t *testing.T) {
 	} {
 		t.Run(flags, func(t *testing.T) {
 			oracle{flags: strings.Fields(flags), source: plainTree, dest: olderTree, roles: someRoles(i)}.run(t)
+		})
+	}
+}
+
+// TestAlternativeAttributes compares -X and -A with rsync where earlier copies
+// lie in other folders: some with all attributes, some with others, some short
+// of long values.
+func TestAlternativeAttributes(t *testing.T) {
+	source := func(s *sandbox, dir string) {
+		attributedTree(s, dir)
+		listedTree(s, dir+"/listed")
+		s.settle(dir, ".")
+	}
+	dest := func(s *sandbox, dir string) {
+		s.write(dir+"/script", []byte("#!/bin/sh\n"), then+1)
+		one := dir + "/../one"
+		source(s, one)
+		s.attributes(one+"/script", "user.short", "of the copy", "user.longer", strings.Repeat("other ", 50))
+		s.attributes(one+"/sub", "user.short", "of the copy")
+		s.list(one+"/listed/script", acl.Access, acl.List{User: 7, Group: 5, Mask: 5, Other: 0, Names: []acl.Name{{ID: 5, Perms: 7, IsUser: true}}})
+		s.write(one+"/sub/secret", []byte("a secret that was shorter"), then)
+		s.settle(one, "sub", ".")
+	}
+	for i, flags := range []string{
+		"-aiX --copy-dest=../one", "-aiXA --link-dest=../one", "-aiXH --link-dest=../one", "-aiA --compare-dest=../one", "-aiXII --copy-dest=../one --no-W",
+		"-aiAH --copy-dest=../one", "-aiiX --compare-dest=../one --fuzzy",
+	} {
+		t.Run(strings.ReplaceAll(flags, "/", "_"), func(t *testing.T) {
+			roles := someRoles(i)
+			if i < 2 {
+				roles = nil
+			}
+			oracle{flags: strings.Fields(flags), source: source, dest: dest, roles: roles, beside: true}.run(t)
 		})
 	}
 }

@@ -173,15 +173,16 @@ func (p aclPlan) do(a *rootfs.Attrs) error {
 // aclFlags adds to an item's flags that lists change. Where a new access list
 // brings the permissions with it, those are not told of: as in C rsync, for
 // what needs nothing else and is no folder.
-func (g *generator) aclFlags(f proto.Item, e *filelist.Entry, p string, have rootfs.Info) proto.Item {
+func (g *generator) aclFlags(f proto.Item, e *filelist.Entry, like basis) proto.Item {
 	if _, _, ok := e.ACLs(); !ok {
 		return f
 	}
-	a, err := g.root.OpenAttrs(p, 0)
+	a, err := like.root.OpenAttrs(like.path, 0)
 	if err != nil {
 		return f
 	}
 	defer a.Close()
+	have := like.info
 	plan, err := g.planACLs(a, e, have.Mode, e.Mode)
 	if err != nil || !plan.setAccess && !plan.setDefaults {
 		return f

@@ -14,9 +14,6 @@ import (
 // openAlternatives opens the folders of --compare-dest and its kin
 // (main.c:check_alt_basis_dirs).
 func (r *receiver) openAlternatives() error {
-	if len(r.opt.AltDirs) > 0 && (r.opt.Xattrs > 0 || r.opt.ACLs) {
-		return proto.Failf(proto.ExitUnsupported, "%s together with --xattrs (-X) or --acls (-A) is not supported yet; leave one of them out", r.opt.Alternative.Option())
-	}
 	for _, dir := range r.opt.AltDirs {
 		pl, err := r.openPlace(r.opt.Alternative.Option(), dir)
 		if err != nil {
@@ -47,57 +44,62 @@ const (
 
 // bestAlt looks for p in the alternative folders; fit says how well what it
 // found there does.
-func (g *generator) bestAlt(e *filelist.Entry, p string, fit func(s spot, info rootfs.Info) int) (best int, s spot, info rootfs.Info, level int) {
+func (g *generator) bestAlt(e *filelist.Entry, p string, fit func(like basis) int) (best basis, level int) {
 	for i := range g.alts {
 		at, ok := g.altPath(i, p)
 		if !ok {
 			continue
 		}
 		there, err := at.root.Lstat(at.path)
+		if err == nil {
+			there, err = g.unfake(at.root, at.path, there)
+		}
 		if err != nil || (there.Mode^e.Mode)&filelist.ModeType != 0 {
 			continue
 		}
-		if l := fit(at, there); l > level {
-			best, s, info, level = i, at, there, l
+		like := basis{spot: at, kind: byte(proto.BasisDirLow + i), info: there, exists: true}
+		if l := fit(like); l > level {
+			best, level = like, l
 		}
 		if level == fitsAll {
 			break
 		}
 	}
-	return best, s, info, level
+	return best, level
 }
 
 // altFile looks for a regular file in the alternative folders. It is done if
-// there is one with the right data, else b may be one to start from
+// there is one with the right data, else b may be one to start from. Only what
+// is right in all gives place to a file that is there
 // (generator.c:try_dests_reg).
 func (g *generator) altFile(index int32, e *filelist.Entry, p string, b *basis) (done bool, err error) {
-	best, at, info, level := g.bestAlt(e, p, func(s spot, info rootfs.Info) int {
+	best, level := g.bestAlt(e, p, func(like basis) int {
 		switch {
-		case g.redoing || !g.unchangedAt(e, s, info):
+		case g.redoing || !g.unchangedAt(e, like.spot, like.info):
 			return fitsType
-		case g.attrsDiffer(e, info):
+		case g.attrsDiffer(e, like):
 			return fitsData
 		}
 		return fitsAll
 	})
-	if level == fitsNot || level == fitsType && b.exists {
+	if level == fitsNot || level < fitsAll && b.exists {
 		return false, nil
 	}
 	kind := g.opt.Alternative
 	if level == fitsAll && kind != options.AltCopy {
-		if b.exists && kind == options.AltLink && b.info.Dev == info.Dev && b.info.Ino == info.Ino {
+		if b.exists && kind == options.AltLink && b.info.Dev == best.info.Dev && b.info.Ino == best.info.Ino {
 			return false, nil
 		}
 		if err := g.dropForAlt(p, b.exists, kind); err != nil {
 			return true, err
 		}
 		if kind == options.AltCompare {
-			g.tellItem(e, item{index: index, flags: g.itemFlags(e, info, true, 0)})
+			g.tellItem(e, item{index: index, flags: g.itemFlags(e, best, 0)})
 			return true, nil
 		}
-		if g.opt.DryRun || g.linkAlt(e, at, p) {
+		if g.opt.DryRun || g.linkAlt(e, best.spot, p) {
 			if g.tellsAll() {
-				g.tellItem(e, item{index: index, flags: g.itemFlags(e, info, true, proto.ItemLocalChange|proto.ItemXname|proto.ItemMatched)})
+				g.tellItem(e, item{index: index, flags: g.itemFlags(e, best, proto.ItemLocalChange|proto.ItemXname|proto.ItemMatched)})
 			}
 			return true, nil
 		}
@@ -105,9 +107,9 @@ func (g *generator) altFile(index int32, e *filelist.Entry, p string, b *basis) 
 		b.exists = false
 	}
 	if level >= fitsData {
-		return g.copyAlt(index, e, at, info, p, b)
+		return g.copyAlt(index, e, best, p, b)
 	}
-	*b = basis{spot: at, kind: byte(proto.BasisDirLow + best), info: info, exists: true}
+	*b = best
 	return false, nil
 }
 
@@ -149,13 +151,13 @@ func (g *generator) linkAlt(e *filelist.Entry, at spot, p string) bool {
 
 // copyAlt copies a file with the right data from another folder
 // (generator.c:copy_altdest_file).
-func (g *generator) copyAlt(index int32, e *filelist.Entry, at spot, info rootfs.Info, p string, b *basis) (bool, error) {
-	flags := g.itemFlags(e, info, true, proto.ItemLocalChange)
+func (g *generator) copyAlt(index int32, e *filelist.Entry, like basis, p string, b *basis) (bool, error) {
+	flags := g.itemFlags(e, like, proto.ItemLocalChange)
 	if !g.opt.DryRun {
 		if err := g.beforeChange(); err != nil {
 			return true, err
 		}
-		if err := g.copyIn(e, at, p, g.meta(e, b.info, b.exists)); err != nil {
+		if err := g.copyIn(e, like.spot, p, g.meta(e, b.info, b.exists)); err != nil {
 			g.report(proto.TagWarning, "copy of %q failed: %v", p, reason(err))
 			return false, nil
 		}
@@ -174,37 +176,39 @@ func (g *generator) copyIn(e *filelist.Entry, at spot, p string, m rootfs.Meta) 
 		return err
 	}
 	defer from.Close()
-	return g.fill(g.root, p, from, m)
+	return g.fill(g.root, p, from, func(t *rootfs.Temp) error {
+		return g.dressFile(&t.File, e, p, m, true)
+	})
 }
 
 // altOther looks for what has no data in the alternative folders
-// (generator.c:try_dests_non). have is what the item's flags compare with.
-func (g *generator) altOther(index int32, e *filelist.Entry, p string) (have rootfs.Info, found, done bool, err error) {
+// (generator.c:try_dests_non). like is what the item's flags compare with.
+func (g *generator) altOther(index int32, e *filelist.Entry, p string) (like basis, done bool, err error) {
 	if len(g.alts) == 0 {
-		return have, false, false, nil
+		return like, false, nil
 	}
-	_, at, have, level := g.bestAlt(e, p, func(s spot, info rootfs.Info) int {
+	like, level := g.bestAlt(e, p, func(like basis) int {
 		switch {
-		case !e.IsDir() && !g.sameNode(e, s, info):
+		case !e.IsDir() && !g.sameNode(e, like.spot, like.info):
 			return fitsType
-		case g.attrsDiffer(e, info):
+		case g.attrsDiffer(e, like):
 			return fitsData
 		}
 		return fitsAll
 	})
 	if level != fitsAll {
-		return have, level != fitsNot, false, nil
+		return like, false, nil
 	}
 	more := proto.ItemLocalChange | proto.ItemMatched
 	switch {
 	case g.opt.Alternative == options.AltLink && !e.IsDir():
 		if !g.opt.DryRun {
 			if err := g.beforeChange(); err != nil {
-				return have, true, true, err
+				return like, true, err
 			}
-			if err := g.root.ReplaceLinkFrom(at.root, at.path, p); err != nil {
+			if err := g.root.ReplaceLinkFrom(like.root, like.path, p); err != nil {
 				g.failFile("failed to hard-link %q: %v", p, reason(err))
-				return have, true, false, nil
+				return like, false, nil
 			}
 			g.countCreated()
 			g.markDir(e)
@@ -214,9 +218,9 @@ func (g *generator) altOther(index int32, e *filelist.Entry, p string) (have roo
 		more = proto.ItemMatched
 	}
 	if g.tellsAll() && (g.opt.Itemizes() > 0 || g.opt.LogFormat != "") {
-		g.tellItem(e, item{index: index, flags: g.itemFlags(e, have, true, more)})
+		g.tellItem(e, item{index: index, flags: g.itemFlags(e, like, more)})
 	}
-	return have, true, true, nil
+	return like, true, nil
 }
 
 // sameNode reports whether a link, device or special file is the one that is
@@ -224,7 +228,7 @@ func (g *generator) altOther(index int32, e *filelist.Entry, p string) (have roo
 func (g *generator) sameNode(e *filelist.Entry, s spot, info rootfs.Info) bool {
 	switch {
 	case e.IsLink():
-		target, err := s.root.Readlink(s.path)
+		target, err := g.readlink(s.root, s.path)
 		return err == nil && target == e.Target()
 	case e.IsDevice():
 		major, minor := e.Device()
@@ -235,28 +239,28 @@ func (g *generator) sameNode(e *filelist.Entry, s spot, info rootfs.Info) bool {
 
 // attrsDiffer reports whether something else than the data differs
 // (generator.c:unchanged_attrs).
-func (g *generator) attrsDiffer(e *filelist.Entry, info rootfs.Info) bool {
+func (g *generator) attrsDiffer(e *filelist.Entry, like basis) bool {
 	const attrs = proto.ItemTime | proto.ItemPerms | proto.ItemOwner | proto.ItemGroup | proto.ItemACL | proto.ItemXattr
-	return g.itemFlags(e, info, true, 0)&attrs != 0
+	return g.itemFlags(e, like, 0)&attrs != 0
 }
 
 // altLinked looks for another name of the file that there is, or for what
 // makes the new name no change, in the alternative folders
 // (hlink.c:hard_link_check).
-func (g *generator) altLinked(e *filelist.Entry, p string, there rootfs.Info) (rootfs.Info, bool) {
-	_, _, info, level := g.bestAlt(e, p, func(s spot, info rootfs.Info) int {
+func (g *generator) altLinked(e *filelist.Entry, p string, there rootfs.Info) basis {
+	like, _ := g.bestAlt(e, p, func(like basis) int {
 		switch {
 		case g.opt.Alternative == options.AltLink:
-			if info.Dev == there.Dev && info.Ino == there.Ino {
+			if like.info.Dev == there.Dev && like.info.Ino == there.Ino {
 				return fitsAll
 			}
 			return fitsNot
-		case !g.unchangedAt(e, s, info):
+		case !g.unchangedAt(e, like.spot, like.info):
 			return fitsNot
-		case g.attrsDiffer(e, info):
+		case g.attrsDiffer(e, like):
 			return fitsData
 		}
 		return fitsAll
 	})
-	return info, level != fitsNot
+	return like
 }

@@ -9,13 +9,15 @@ import (
 	"github.com/empegsync/empegsync/pkg/rsync/rootfs"
 )
 
-// itemFlags says what about an entry changes (generator.c:itemize). more are
-// the flags that the caller knows.
-func (g *generator) itemFlags(e *filelist.Entry, have rootfs.Info, exists bool, more proto.Item) proto.Item {
-	if g.diffXattrs(e, g.path(e), have, exists) {
+// itemFlags says what about an entry changes against like, which may be in
+// another folder (generator.c:itemize). more are the flags that the caller
+// knows.
+func (g *generator) itemFlags(e *filelist.Entry, like basis, more proto.Item) proto.Item {
+	if g.diffXattrs(e, like) {
 		more |= proto.ItemXattr
 	}
-	if !exists {
+	have := like.info
+	if !like.exists {
 		return more | proto.ItemNew
 	}
 	f := more
@@ -41,7 +43,7 @@ func (g *generator) itemFlags(e *filelist.Entry, have rootfs.Info, exists bool, 
 	if gid := g.owners.gid(e.GID); gid != have.GID && g.owners.setGID(gid) {
 		f |= proto.ItemGroup
 	}
-	return g.aclFlags(f, e, g.path(e), have)
+	return g.aclFlags(f, e, like)
 }
 
 // keepsTime reports whether an entry gets its time. Backups beside the files
@@ -76,7 +78,7 @@ func (r *receiver) meta(e *filelist.Entry, have rootfs.Info, exists bool) rootfs
 
 // keep brings the metadata of an up-to-date entry in line and tells of it.
 func (g *generator) keep(index int32, e *filelist.Entry, p string, have rootfs.Info) {
-	flags := g.itemFlags(e, have, true, 0)
+	flags := g.itemFlags(e, g.own(p, have, true), 0)
 	g.tell(index, e, flags)
 	if g.opt.DryRun {
 		return
@@ -166,11 +168,11 @@ func (g *generator) needsRoom(e *filelist.Entry) bool {
 // newDir makes a folder, unless that has been done to have a root, and tells of
 // it as new.
 func (g *generator) newDir(index int32, e *filelist.Entry, p string, missing bool) error {
-	switch like, found, told, err := g.altOther(index, e, p); {
+	switch like, told, err := g.altOther(index, e, p); {
 	case err != nil:
 		return err
 	case !told:
-		g.tell(index, e, g.itemFlags(e, like, found, proto.ItemLocalChange))
+		g.tell(index, e, g.itemFlags(e, like, proto.ItemLocalChange))
 	}
 	g.markDir(e)
 	if g.opt.DryRun {
@@ -280,15 +282,15 @@ func (g *generator) replace(index int32, e *filelist.Entry, p string, have rootf
 		}
 		exists = false
 	}
-	like, same, told := have, exists && (have.Mode^e.Mode)&filelist.ModeType == 0, false
+	like, told := g.own(p, have, exists && (have.Mode^e.Mode)&filelist.ModeType == 0), false
 	if !exists {
 		var err error
-		if like, same, told, err = g.altOther(index, e, p); err != nil || told && g.opt.Alternative != options.AltCopy {
+		if like, told, err = g.altOther(index, e, p); err != nil || told && g.opt.Alternative != options.AltCopy {
 			return err
 		}
 	}
 	if !told {
-		g.tell(index, e, g.itemFlags(e, like, same, proto.ItemLocalChange|proto.ItemChange))
+		g.tell(index, e, g.itemFlags(e, like, proto.ItemLocalChange|proto.ItemChange))
 	}
 	g.markDir(e)
 	if g.opt.DryRun {

@@ -172,7 +172,7 @@ func (r *receiver) copyFile(root *rootfs.Root, p, name string, m rootfs.Meta) er
 		return err
 	}
 	defer from.Close()
-	return r.fill(root, name, from, m)
+	return r.fill(root, name, from, func(t *rootfs.Temp) error { return t.SetMetadata(m) })
 }
 
 // copyOf makes a backup of a file that is going to be written into.

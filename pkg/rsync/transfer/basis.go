@@ -10,13 +10,18 @@ import (
 	"github.com/empegsync/empegsync/pkg/rsync/rootfs"
 )
 
-// basis is a file that a new one is compared with.
+// basis is what an entry is compared with.
 type basis struct {
 	spot
 	kind   byte // proto.Basis*
 	info   rootfs.Info
 	exists bool
 	name   string // with proto.BasisFuzzy and above
+}
+
+// own is what is under an entry's own name.
+func (g *generator) own(p string, have rootfs.Info, exists bool) basis {
+	return basis{spot: spot{g.root, p}, kind: proto.BasisName, info: have, exists: exists}
 }
 
 // file requests a regular file unless it is up to date
@@ -28,7 +33,7 @@ func (g *generator) file(index int32, e *filelist.Entry, p string, have rootfs.I
 		}
 		exists = false
 	}
-	b := basis{spot: spot{g.root, p}, kind: proto.BasisName, info: have, exists: exists}
+	b := g.own(p, have, exists)
 	if len(g.alts) > 0 && (!exists || g.opt.Alternative != options.AltCopy) {
 		if done, err := g.altFile(index, e, p, &b); done || err != nil {
 			return err
@@ -62,7 +67,7 @@ func (g *generator) file(index int32, e *filelist.Entry, p string, have rootfs.I
 
 // ask sends the request for a file.
 func (g *generator) ask(index int32, e *filelist.Entry, exists bool, shown, b basis) error {
-	flags := g.itemFlags(e, shown.info, shown.exists, proto.ItemTransfer) // which finds g.have
+	flags := g.itemFlags(e, shown, proto.ItemTransfer) // which finds g.have
 	it := item{index: index, flags: flags, basis: b.kind, xname: b.name, entry: e, have: g.have}
 	if g.opt.Checksum && !g.redoing {
 		it.flags |= proto.ItemChange
@@ -159,7 +164,7 @@ func (g *generator) backupInPlace(p string, b *basis) (bool, error) {
 
 // altPath is where p is in one of the alternative folders; false if the
 // module's rules keep it from clients.
-func (g *generator) altPath(i int, p string) (spot, bool) {
-	alt := g.alts[i]
-	return spot{alt.root, alt.path(p)}, !g.refused(path.Join(alt.rel, p), false)
+func (r *receiver) altPath(i int, p string) (spot, bool) {
+	alt := r.alts[i]
+	return spot{alt.root, alt.path(p)}, !r.refused(path.Join(alt.rel, p), false)
 }

@@ -62,10 +62,11 @@ func (c *committer) add(f finished, size int64) error {
 
 // dress gives a file its metadata.
 func (c *committer) dress(f finished) error {
+	file := f.held
 	if f.temp != nil {
-		return c.dressFile(&f.temp.File, f.entry, f.path, f.meta)
+		file = &f.temp.File
 	}
-	return c.dressFile(f.held, f.entry, f.path, f.meta)
+	return c.dressFile(file, f.entry, f.path, f.meta, false)
 }
 
 // dressAgain gives what is in its place already what only an open file or a
@@ -136,15 +137,16 @@ func (c *committer) put(f finished, root *rootfs.Root) error {
 		return err
 	}
 	defer data.Close()
-	err = c.fill(root, f.path, data, f.meta)
+	err = c.fill(root, f.path, data, func(t *rootfs.Temp) error { return t.SetMetadata(f.meta) })
 	if err == nil && root == c.root {
 		c.dressAgain(f.entry, f.path, f.meta)
 	}
 	return err
 }
 
-// fill makes a file of data, under a temporary name until all is there.
-func (r *receiver) fill(root *rootfs.Root, p string, data io.Reader, m rootfs.Meta) error {
+// fill makes a file of data, under a temporary name until all is there; dress
+// gives it what else it is to have.
+func (r *receiver) fill(root *rootfs.Root, p string, data io.Reader, dress func(*rootfs.Temp) error) error {
 	t, err := root.CreateTemp(p)
 	if err != nil {
 		return err
@@ -153,7 +155,7 @@ func (r *receiver) fill(root *rootfs.Root, p string, data io.Reader, m rootfs.Me
 	if err := copyData(t, data); err != nil {
 		return err
 	}
-	if err := t.SetMetadata(m); err != nil {
+	if err := dress(t); err != nil {
 		return err
 	}
 	if r.opt.Fsync {

@@ -135,20 +135,20 @@ func (g *generator) hardLink(index int32, e *filelist.Entry, to string) error {
 		return local("stat", to, err)
 	}
 	it := item{index: index, flags: proto.ItemLocalChange | proto.ItemXname, xname: to}
-	like, known := have, exists
+	like := g.own(p, have, exists)
 	if len(g.alts) > 0 && !exists && e.IsRegular() {
 		if !ok { // the first name is only in another folder
-			if done, err := g.altFile(index, e, p, &basis{spot: spot{g.root, p}}); done || err != nil {
+			if done, err := g.altFile(index, e, p, &like); done || err != nil {
 				return err
 			}
 		} else {
-			like, known = g.altLinked(e, p, there)
+			like = g.altLinked(e, p, there)
 		}
 	}
 	switch {
 	case g.opt.DryRun:
 		if !exists || !ok || have.Dev != there.Dev || have.Ino != there.Ino {
-			it.flags = g.itemFlags(e, have, exists, it.flags)
+			it.flags = g.itemFlags(e, g.own(p, have, exists), it.flags)
 			g.tellItem(e, it)
 		}
 		return nil
@@ -177,8 +177,8 @@ func (g *generator) hardLink(index int32, e *filelist.Entry, to string) error {
 	if !exists {
 		g.countCreated()
 	}
-	it.flags = g.itemFlags(e, like, known, it.flags)
-	if known && !exists && g.opt.Alternative == options.AltLink && !g.tellsAll() {
+	it.flags = g.itemFlags(e, like, it.flags)
+	if like.exists && !exists && g.opt.Alternative == options.AltLink && !g.tellsAll() {
 		return nil
 	}
 	g.tellItem(e, it)

@@ -328,7 +328,7 @@ func (f *fileReceiver) accepted(in *incoming, partial spot, kept bool, m rootfs.
 // endInPlace ends a file that was written in place.
 func (f *fileReceiver) endInPlace(in *incoming, m rootfs.Meta) error {
 	if !in.out.fixed { // a device keeps what it has
-		if err := f.dressFile(in.out.f, in.e, in.path, m); err != nil {
+		if err := f.dressFile(in.out.f, in.e, in.path, m, false); err != nil {
 			f.failFile("setting the attributes of %q failed: %v", in.path, reason(err))
 		}
 	}

@@ -52,6 +52,12 @@ func (c *common) keepsXattr(name string) bool {
 			return false
 		}
 	}
+	return !c.sending || c.travels(name)
+}
+
+// travels reports whether an attribute goes over the wire. Those of rsync's own
+// do not unless -X is given twice; where they are, they are too much.
+func (c *common) travels(name string) bool {
 	return c.opt.Xattrs > 1 || !strings.HasPrefix(name, "user.rsync.%")
 }
 
@@ -147,7 +153,7 @@ func (c *common) readAttributes(r *wire.Reader, e *filelist.Entry) {
 		c.recvACLs(r, e)
 	}
 	if c.opt.Xattrs > 0 && r.Err() == nil {
-		e.SetXattr(c.xattrs.Read(r, c.keepsXattr))
+		e.SetXattr(c.xattrs.Read(r, func(name string) bool { return c.keepsXattr(name) && c.travels(name) }))
 	}
 }
 
@@ -238,17 +244,18 @@ func (c *common) readXattrPart(it item, e *filelist.Entry) error {
 	return nil
 }
 
-// diffXattrs compares an entry's attributes with those that are there.
-func (g *generator) diffXattrs(e *filelist.Entry, p string, have rootfs.Info, exists bool) (differ bool) {
+// diffXattrs compares an entry's attributes with those of like, and remembers
+// the latter.
+func (g *generator) diffXattrs(e *filelist.Entry, like basis) (differ bool) {
 	index, ok := e.Xattr()
 	if !ok {
 		return false
 	}
 	g.have = nil
-	if exists {
+	if like.exists {
 		var err error
-		if g.have, err = g.readXattrs(g.root, p, have); err != nil {
-			g.failFile("reading the attributes of %q failed: %v", p, reason(err))
+		if g.have, err = g.readXattrs(like.root, like.path, like.info); err != nil {
+			g.failFile("reading the attributes of %q failed: %v", like.path, reason(err))
 		}
 	}
 	return !g.xattrs.At(index).Equal(g.have)
@@ -264,12 +271,13 @@ func (r *receiver) itemXattrs(it item, e *filelist.Entry) {
 }
 
 // dressFile gives an open file, which has the name p or is about to get it, all
-// that it should have. Only root can set attributes of a file that it may not write; and
-// chown takes some of them away.
-func (r *receiver) dressFile(t *rootfs.File, e *filelist.Entry, p string, m rootfs.Meta) error {
+// that it should have. Only root can set attributes of a file that it may not
+// write; and chown takes some of them away. Values of attributes that are not at
+// hand are an error, unless they come later.
+func (r *receiver) dressFile(t *rootfs.File, e *filelist.Entry, p string, m rootfs.Meta, later bool) error {
 	asRoot := os.Geteuid() == 0
 	if !asRoot {
-		r.setFileXattrs(t, e, p)
+		r.setFileXattrs(t, e, later)
 	}
 	if err := r.applyACLs(t.Attrs(), e, m.Mode); err != nil {
 		r.failFile("setting the access control list of %q failed: %v", p, reason(err))
@@ -285,7 +293,7 @@ func (r *receiver) dressFile(t *rootfs.File, e *filelist.Entry, p string, m root
 	}
 	err := t.SetMetadata(m)
 	if asRoot {
-		r.setFileXattrs(t, e, p)
+		r.setFileXattrs(t, e, later)
 	}
 	return err
 }
@@ -316,27 +324,20 @@ func (r *receiver) setXattrs(e *filelist.Entry, p string) {
 		return
 	}
 	defer a.Close()
-	r.applyXattrs(a, index, p, a)
+	r.applyXattrs(a, index, p, false)
 }
 
-// setFileXattrs gives a file that is about to get the name p the attributes of
-// an entry; long values may be taken from what is there.
-func (r *receiver) setFileXattrs(t *rootfs.File, e *filelist.Entry, p string) {
-	index, ok := e.Xattr()
-	if !ok {
-		return
+// setFileXattrs gives an open file the attributes of an entry.
+func (r *receiver) setFileXattrs(t *rootfs.File, e *filelist.Entry, later bool) {
+	if index, ok := e.Xattr(); ok {
+		r.applyXattrs(t.Attrs(), index, r.path(e), later)
 	}
-	old, err := r.root.OpenAttrs(p, 0)
-	if err == nil {
-		defer old.Close()
-	} else {
-		old = nil
-	}
-	r.applyXattrs(t.Attrs(), index, p, old)
 }
 
-// applyXattrs sets attributes and removes others (xattrs.c:rsync_xal_set).
-func (r *receiver) applyXattrs(a *rootfs.Attrs, index int32, p string, old *rootfs.Attrs) {
+// applyXattrs gives what is, or is about to be, at p the attributes of a list
+// and removes others (xattrs.c:rsync_xal_set). Values that the sender was not
+// asked for are where the generator has seen them.
+func (r *receiver) applyXattrs(a *rootfs.Attrs, index int32, p string, later bool) {
 	names, err := a.Names()
 	if ignoreUnsupported(err) != nil {
 		r.failFile("reading the attributes of %q failed: %v", p, reason(err))
@@ -347,8 +348,10 @@ func (r *receiver) applyXattrs(a *rootfs.Attrs, index int32, p string, old *root
 		wanted[x.Name] = true
 		value := []byte(x.Value)
 		if x.State != xattr.Full {
-			if value = r.oldXattr(old, x); value == nil {
-				r.failFile("Missing abbreviated xattr value, %s, for %q", x.Name, p)
+			if value = r.oldXattr(p, x); value == nil {
+				if !later {
+					r.failFile("Missing abbreviated xattr value, %s, for %q", x.Name, p)
+				}
 				continue
 			}
 			r.xattrs.Keep(index, x.Name, value)
@@ -367,12 +370,29 @@ func (r *receiver) applyXattrs(a *rootfs.Attrs, index int32, p string, old *root
 	}
 }
 
-// oldXattr finds a value by its sum in what is there, nil if it is not.
-func (r *receiver) oldXattr(old *rootfs.Attrs, x xattr.Attr) []byte {
-	if old == nil {
+// oldXattr finds a value by its sum in what is at p, here or in an alternative
+// folder, nil if it is not.
+func (r *receiver) oldXattr(p string, x xattr.Attr) []byte {
+	if value := valueAt(spot{r.root, p}, x); value != nil {
+		return value
+	}
+	for i := range r.alts {
+		if s, ok := r.altPath(i, p); ok {
+			if value := valueAt(s, x); value != nil {
+				return value
+			}
+		}
+	}
+	return nil
+}
+
+func valueAt(s spot, x xattr.Attr) []byte {
+	a, err := s.root.OpenAttrs(s.path, 0)
+	if err != nil {
 		return nil
 	}
-	value, err := old.Get(x.Name)
+	defer a.Close()
+	value, err := a.Get(x.Name)
 	if err != nil || !xattr.New(x.Name, value).Same(x) {
 		return nil
 	}
