@@ -3,7 +3,6 @@ module github.com/empegsync/empegsync
 go 1.26.0
 
 require (
-	github.com/alecthomas/kong v1.17.0
 	github.com/cespare/xxhash/v2 v2.3.0
 	github.com/google/go-cmp v0.7.0
 	github.com/google/renameio/v2 v2.0.2

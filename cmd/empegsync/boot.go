@@ -19,7 +19,7 @@ type bootCmd struct {
 	System   bool          `help:"Set loopback and hostname also when --root is not /."`
 }
 
-// Help implements kong's detailed help.
+// Help is what --help tells of the verb.
 func (bootCmd) Help() string {
 	return `Looks first, then does only what is missing; a second run does nothing.
 A read-only root is made writable for the writing only.

@@ -14,10 +14,9 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/alecthomas/kong"
-
 	"github.com/empegsync/empegsync/pkg/pkgcache/service"
 	"github.com/empegsync/empegsync/pkg/pkgcache/settings"
+	"github.com/empegsync/empegsync/pkg/verbs"
 )
 
 // cacheCmd is the package cache.
@@ -47,7 +46,7 @@ type cacheServeCmd struct {
 	Explain  bool     `help:"List the parameters of the configuration file."`
 }
 
-// Help implements kong's detailed help.
+// Help is what --help tells of the verb.
 func (cacheServeCmd) Help() string {
 	return `Clients use it as their HTTP proxy. What the options say comes after what files
 say. Called by the name http-replicator, the program does the same.
@@ -131,11 +130,11 @@ func (c *cacheServeCmd) settings() (*settings.Settings, error) {
 			return nil, err
 		}
 		var from cacheServeCmd
-		parser, err := kong.New(&from, kong.Name(c.Confd), kong.Exit(func(int) {}))
+		line, err := verbs.New(&from)
 		if err != nil {
 			return nil, err
 		}
-		if _, err := parser.Parse(words); err != nil {
+		if _, err := line.Parse(words); err != nil {
 			return nil, fmt.Errorf("%s: %w", c.Confd, err)
 		}
 		if from.Confd != "" {

@@ -10,7 +10,7 @@ type cacheCmd struct {
 	Words []string `arg:"" optional:"" passthrough:"" help:"Not in this build."`
 }
 
-// Help implements kong's detailed help.
+// Help is what --help tells of the verb.
 func (cacheCmd) Help() string {
 	return `This build is for boards and has no package cache; the one for PCs has.
 
@@ -19,6 +19,6 @@ Example:
 }
 
 // Run implements the verb.
-func (cacheCmd) Run() error {
+func (cacheCmd) Run(*streams) error {
 	return &coded{errors.New("this program is built for boards, without the package cache: take the build for PCs (make all), or build it with \"go build ./cmd/empegsync\""), exitUsage}
 }

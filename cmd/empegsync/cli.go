@@ -10,11 +10,11 @@ import (
 	"runtime/debug"
 	"strings"
 
-	"github.com/alecthomas/kong"
 	"github.com/u-root/u-root/pkg/termios"
 
 	"github.com/empegsync/empegsync/pkg/mounts"
 	"github.com/empegsync/empegsync/pkg/player"
+	"github.com/empegsync/empegsync/pkg/verbs"
 )
 
 // cli is the command line.
@@ -67,31 +67,41 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	case "http-replicator":
 		words = append([]string{"cache"}, words...)
 	}
-	var c cli
-	exit := -1
-	parser, err := kong.New(&c,
-		kong.Name("empegsync"),
-		kong.Description("Keep music players in step with rsync. \"empegsync VERB --help\" tells more of each verb."),
-		kong.Writers(out, errOut),
-		kong.Exit(func(code int) { exit = code }),
-		kong.UsageOnError(),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 80}),
-		kong.BindTo(ctx, (*context.Context)(nil)),
-		kong.Bind(&streams{in, out, errOut}),
-	)
+	return runVerb(ctx, words, &streams{in, out, errOut})
+}
+
+// about is the program in a line.
+const about = "Keep music players in step with rsync. \"empegsync VERB --help\" tells more of each verb."
+
+// runVerb reads a command line and does what it says.
+func runVerb(ctx context.Context, words []string, s *streams) int {
+	all, err := verbs.New(&cli{})
 	if err != nil {
-		fmt.Fprintln(errOut, "empegsync:", err)
-		return exitFailed
+		return report(err, s.err)
 	}
-	k, err := parser.Parse(words)
-	if exit >= 0 { // --help
-		return exit
-	}
-	if err != nil {
-		fmt.Fprintf(errOut, "empegsync: %v\nTry \"empegsync --help\".\n", err)
+	verb, err := all.Parse(words)
+	switch {
+	case errors.Is(err, verbs.ErrHelp):
+		verb.Explain(s.out, "empegsync", about)
+		return exitOK
+	case err != nil:
+		fmt.Fprintf(s.err, "empegsync: %v\nTry \"%s --help\".\n", err, verb.Path("empegsync"))
 		return exitUsage
 	}
-	return report(k.Run(), errOut)
+	return report(perform(ctx, verb.Target(), s), s.err)
+}
+
+// perform does what a verb is for.
+func perform(ctx context.Context, verb any, s *streams) error {
+	switch v := verb.(type) {
+	case interface {
+		Run(context.Context, *streams) error
+	}:
+		return v.Run(ctx, s)
+	case interface{ Run(*streams) error }:
+		return v.Run(s)
+	}
+	return fmt.Errorf("%T cannot be run", verb)
 }
 
 // coded is an error that brings its exit code.
@@ -155,7 +165,7 @@ func (r rootFlag) open() (*player.Player, *mounts.Guard, error) {
 // versionCmd prints the version.
 type versionCmd struct{}
 
-// Help implements kong's detailed help.
+// Help is what --help tells of the verb.
 func (versionCmd) Help() string {
 	return `It also tells which protocol versions it speaks and for what machine it is built.
 

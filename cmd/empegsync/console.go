@@ -25,7 +25,7 @@ type consoleCmd struct {
 	Root     string `hidden:"" help:"The player's root as its shell sees it."`
 }
 
-// Help implements kong's detailed help.
+// Help is what --help tells of the verb.
 func (consoleCmd) Help() string {
 	return `Finds out what answers on the line, quits the player to its shell, sends the
 program with the player's rz (sz is needed here: the package lrzsz), checks it on

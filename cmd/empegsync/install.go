@@ -22,7 +22,7 @@ type installCmd struct {
 	Master string `placeholder:"HOST" help:"Whom a slave pulls from."`
 }
 
-// Help implements kong's detailed help.
+// Help is what --help tells of the verb.
 func (installCmd) Help() string {
 	return `Puts the program into /drive0/empegsync, links it into the path, and has the
 player start it at boot: by /etc/preinit.d where there is one, else by a wrapper
@@ -92,7 +92,7 @@ type reinstateCmd struct {
 	DryRun bool `short:"n" help:"Show what would be done, with the text of every file; change nothing."`
 }
 
-// Help implements kong's detailed help.
+// Help is what --help tells of the verb.
 func (reinstateCmd) Help() string {
 	return `An upgrade of the player's software rewrites its root file system. What is in
 /drive0/empegsync stays; this lays the links and the boot hook anew. The script
@@ -122,7 +122,7 @@ type uninstallCmd struct {
 	DryRun bool `short:"n" help:"Show what would be done, change nothing."`
 }
 
-// Help implements kong's detailed help.
+// Help is what --help tells of the verb.
 func (uninstallCmd) Help() string {
 	return `Takes away everything that install has laid down, the configuration with it, and
 gives the player program its place back. Music, the player's own files, and what

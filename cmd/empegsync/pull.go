@@ -37,7 +37,7 @@ type pullCmd struct {
 	user, passwordFile string // for the master of the configuration
 }
 
-// Help implements kong's detailed help.
+// Help is what --help tells of the verb.
 func (pullCmd) Help() string {
 	return `For each drive this does what "rsync -auv --delete rsync://MASTER/driveN/fids ."
 does, drive0 to drive0 and drive1 to drive1. Only fids is touched. Before the

@@ -15,7 +15,7 @@ type reindexCmd struct {
 	Restart bool `help:"Also restart the player where it can be done from here (Hijack kernel)."`
 }
 
-// Help implements kong's detailed help.
+// Help is what --help tells of the verb.
 func (reindexCmd) Help() string {
 	return `Removes database, database3, playlists and tags of /empeg/var; config.ini and
 everything else stays. The player rebuilds them when it starts the next time.

@@ -30,7 +30,7 @@ type serveCmd struct {
 	Check   bool   `help:"Only read the configuration and say what would be served."`
 }
 
-// Help implements kong's detailed help.
+// Help is what --help tells of the verb.
 func (serveCmd) Help() string {
 	return `Serves in the foreground until it is told to stop (SIGTERM or Ctrl-C). The log
 goes to the file's "log file", else to standard error. Without a terminal, a

@@ -23,7 +23,7 @@ type setupCmd struct {
 	DryRun  bool   `short:"n" help:"Show the resulting files, write nothing."`
 }
 
-// Help implements kong's detailed help.
+// Help is what --help tells of the verb.
 func (setupCmd) Help() string {
 	return `Asks for the player's name, its role, its master and what it serves, shows the
 files that follow from that, and writes them. It needs no more of a terminal than

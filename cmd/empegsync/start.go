@@ -26,7 +26,7 @@ type startCmd struct {
 	Address    string `placeholder:"HOST:PORT" help:"Listen here, whatever the configuration says. Port 0 lets the system choose."`
 }
 
-// Help implements kong's detailed help.
+// Help is what --help tells of the verb.
 func (startCmd) Help() string {
 	return `Does in the background what the player's role asks for, as the boot hook has it:
 the fix-ups of boot; serve, for a master; a first pull, for a slave that shall

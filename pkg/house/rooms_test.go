@@ -37,6 +37,8 @@ func rooms() []room {
 
 		{"pkg/role", pure, []string{"pkg/rsync/conf"}, "the one small file that says what a player is; text in, settings out"},
 
+		{"pkg/verbs", codec, nil, "words in, a struct filled; what the verbs do is not its business"},
+
 		{"pkg/rsync/wire", codec, nil, "the bounded reader and the writer under all other codecs"},
 		{"pkg/rsync/compress", codec, []string{"pkg/rsync/wire"}, "token streams are read through the bounded reader"},
 		{"pkg/rsync/acl", codec, []string{"pkg/rsync/wire"}, "access control lists are read through the bounded reader"},
