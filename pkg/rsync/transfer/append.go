@@ -32,6 +32,7 @@ func (s *sender) passOver(src *fileSource, size int64, mode options.AppendMode) 
 	}
 	src.f.SeekTo(size)
 	src.left -= size
+	src.start = size
 	return nil
 }
 

@@ -32,6 +32,7 @@ type pair struct {
 	rules    Rules
 	dest     Dest // without its root
 	onItem   func(e *filelist.Entry)
+	onData   func(e *filelist.Entry, sent int64) // of the sending side
 
 	sent, got        Stats
 	sendErr, recvErr error
@@ -160,7 +161,7 @@ func (p *pair) run(ctx context.Context) {
 	opt := p.opt
 	wg.Go(func() {
 		o := opt
-		p.sent, p.sendErr = Send(ctx, send, &o, []Source{{Root: p.root(p.src), Name: "."}}, p.rules, &listener{})
+		p.sent, p.sendErr = Send(ctx, send, &o, []Source{{Root: p.root(p.src), Name: "."}}, p.rules, &listener{onData: p.onData})
 		if p.sendErr != nil && proto.ExitCode(p.sendErr) != proto.ExitPartial {
 			send.Abort()
 		}
@@ -190,6 +191,7 @@ type listener struct {
 	mu     sync.Mutex
 	heard  []string
 	onItem func(e *filelist.Entry)
+	onData func(e *filelist.Entry, sent int64)
 }
 
 func (l *listener) add(format string, args ...any) {
@@ -198,8 +200,12 @@ func (l *listener) add(format string, args ...any) {
 	l.heard = append(l.heard, fmt.Sprintf(format, args...))
 }
 
-func (l *listener) Listed(int, bool)            {}
-func (l *listener) Data(*filelist.Entry, int64) {}
+func (l *listener) Listed(int, bool) {}
+func (l *listener) Data(e *filelist.Entry, sent int64) {
+	if l.onData != nil {
+		l.onData(e, sent)
+	}
+}
 func (l *listener) Item(e *filelist.Entry, f proto.Item) {
 	l.add("item %s", e.Path())
 	if l.onItem != nil {

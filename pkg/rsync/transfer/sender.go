@@ -183,11 +183,13 @@ func (s *sender) request(it item, e *filelist.Entry) error {
 		}
 	}
 	sig.InPlace = s.updatesBasis(it, redo)
-	return s.sendFile(it, e, sig, lim, s.appends(redo), passed)
+	return s.sendFile(it, e, sig, lim, redo, passed)
 }
 
-// sendFile opens a file, sends it as a difference to sig and calls passed.
-func (s *sender) sendFile(it item, e *filelist.Entry, sig *delta.Signature, lim delta.SumLimits, appends options.AppendMode, passed func(sum []byte)) error {
+// sendFile opens a file, sends it as a difference to sig and calls passed. redo
+// says that it is sent for the second time.
+func (s *sender) sendFile(it item, e *filelist.Entry, sig *delta.Signature, lim delta.SumLimits, redo bool, passed func(sum []byte)) error {
+	appends := s.appends(redo)
 	f, info, err := s.sources[e.From].Root.OpenRead(e.Path(), s.openFlags())
 	if err != nil {
 		s.cannotOpen(it.index, e, err)
@@ -239,13 +241,14 @@ func (s *sender) sendFile(it item, e *filelist.Entry, sig *delta.Signature, lim 
 		s.failFile("read errors mapping %q: %v", e.Path(), reason(readErr))
 	}
 	s.scratch = s.whole.Sum(s.scratch[:0])
-	if readErr != nil {
+	good := readErr == nil && s.kept(e, src, info, redo)
+	if !good {
 		s.scratch[0] ^= 0xff // what came is not the file: make the sum say so
 	}
 	if _, err := s.W.Write(s.scratch); err != nil {
 		return err
 	}
-	if readErr == nil {
+	if good {
 		passed(s.scratch)
 	}
 	return nil
@@ -273,6 +276,7 @@ func (s *sender) sendsNot(index int32) {
 type fileSource struct {
 	f      *rootfs.File
 	left   int64
+	start  int64 // what was passed over
 	failed *error
 }
 
