@@ -56,7 +56,7 @@ func newSandbox(t testing.TB) *sandbox {
 // ours serves path with our daemon.
 func (s *sandbox) ours(path string, extra ...string) {
 	s.t.Helper()
-	text := fmt.Sprintf("uid = %d\ngid = %d\n[mod]\npath = %s\nread only = no\nuse chroot = no\n%s\n", os.Geteuid(), os.Getegid(), path, strings.Join(extra, "\n"))
+	text := fmt.Sprintf("uid = %d\ngid = %d\nmunge symlinks = no\n[mod]\npath = %s\nread only = no\nuse chroot = no\n%s\n", os.Geteuid(), os.Getegid(), path, strings.Join(extra, "\n"))
 	cfg, err := conf.Parse("rsyncd.conf", []byte(text), nil)
 	if err != nil {
 		s.t.Fatal(err)
