@@ -59,6 +59,11 @@ type Global struct {
 	PidFile string
 	// LogFile is where messages go that belong to no module, "" when unset.
 	LogFile string
+	// ProxyProtocol says that all connections come from proxies, which say
+	// first for whom they call.
+	ProxyProtocol bool
+	// ProxyHosts are those proxies, in the form of HostsAllow.
+	ProxyHosts string
 }
 
 // Module is one exported directory tree with rsync's defaults filled in. Uid,

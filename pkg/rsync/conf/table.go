@@ -18,8 +18,8 @@ func globalParams() []Param {
 		{Name: "motd file", Scope: g, field: func(g *Global, _ *Module) any { return &g.MotdFile }},
 		{Name: "pid file", Scope: g, field: func(g *Global, _ *Module) any { return &g.PidFile }},
 		{Name: "port", Scope: g, Kind: KindInt, Default: "0", field: func(g *Global, _ *Module) any { return &g.Port }},
-		{Name: "proxy protocol", Scope: g, Kind: KindBool, Default: "no", holds: isBool(No)},
-		{Name: "proxy protocol hosts", Scope: g, holds: empty},
+		{Name: "proxy protocol", Scope: g, Kind: KindBool, Default: "no", field: func(g *Global, _ *Module) any { return &g.ProxyProtocol }},
+		{Name: "proxy protocol hosts", Scope: g, field: func(g *Global, _ *Module) any { return &g.ProxyHosts }},
 		{Name: "socket options", Scope: g, holds: empty},
 	}
 }

@@ -63,13 +63,13 @@ func newGuests(maximum, perAddress int) *guests {
 	return &guests{max: maximum, perAddress: perAddress, byAddress: map[netip.Prefix]int{}}
 }
 
-// origin is whom a connection is counted for.
-func origin(a net.Addr) netip.Prefix {
-	tcp, ok := a.(*net.TCPAddr)
-	if !ok {
+// origin is whom a client at an address is counted for.
+func origin(from string) netip.Prefix {
+	addr, err := netip.ParseAddr(from)
+	if err != nil {
 		return netip.Prefix{}
 	}
-	return household(tcp.AddrPort().Addr())
+	return household(addr)
 }
 
 // household is an IPv4 address or a network of 64 bits, which in IPv6 one
@@ -90,10 +90,10 @@ func household(addr netip.Addr) netip.Prefix {
 // admit counts a new connection. Where a limit is reached, the oldest one that
 // has not begun its transfer has to go; if there is none, the new one is
 // turned away with the reason.
-func (g *guests) admit(conn net.Conn) (*guest, string) {
+func (g *guests) admit(conn net.Conn, from string) (*guest, string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	n := &guest{conn: conn, from: origin(conn.RemoteAddr())}
+	n := &guest{conn: conn, from: origin(from)}
 	if g.byAddress[n.from] >= g.perAddress && !g.evict(func(o *guest) bool { return o.from == n.from }) {
 		return nil, fmt.Sprintf("max connections from one address (%d) reached -- try again later", g.perAddress)
 	}

@@ -16,7 +16,7 @@ import (
 // Check looks for what a configuration asks for and this daemon cannot do, so
 // that it does not start rather than serve something else than was meant.
 func (s *Server) Check(cfg *conf.Config) error {
-	var errs []error
+	errs := []error{checkProxy(cfg.Global)}
 	for i := range cfg.Modules {
 		m := &cfg.Modules[i]
 		if err := checkModule(m); err != nil {

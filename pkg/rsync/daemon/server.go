@@ -103,6 +103,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 		Server: s, guests: newGuests(s.MaxConnections, s.MaxPerAddress),
 		farewells: make(chan struct{}, maxFarewells),
 	}
+	h.proxies = make(chan struct{}, h.guests.max)
 	err := h.accept(ctx, sessions, ln)
 	h.guests.close()
 	s.drain(&h.wg, abort)
@@ -127,6 +128,7 @@ type house struct {
 	*Server
 	guests    *guests
 	farewells chan struct{} // a token each for telling somebody that there is no room
+	proxies   chan struct{} // a token each for hearing for whom a proxy calls
 	wg        sync.WaitGroup
 }
 
@@ -141,37 +143,64 @@ func (h *house) accept(ctx, sessions context.Context, ln net.Listener) error {
 			}
 			return nil
 		case err == nil:
-			h.welcome(sessions, conn)
+			h.receive(sessions, conn)
 		case errors.Is(err, net.ErrClosed) || !h.pause(ctx, err):
 			return fmt.Errorf("accept a connection: %w", err)
 		}
 	}
 }
 
-// welcome starts a session if there is room.
-func (h *house) welcome(ctx context.Context, conn net.Conn) {
-	g, refusal := h.guests.admit(conn)
+// receive finds out who calls.
+func (h *house) receive(ctx context.Context, conn net.Conn) {
+	g := h.config().Global
+	if !g.ProxyProtocol {
+		h.welcome(ctx, conn, host(conn))
+		return
+	}
+	select {
+	case h.proxies <- struct{}{}:
+	default:
+		conn.Close() // as many proxies as there may be guests keep us waiting
+		return
+	}
+	h.wg.Go(func() {
+		stop := context.AfterFunc(ctx, func() { conn.Close() })
+		who, err := h.announced(ctx, g, conn)
+		stop()
+		<-h.proxies
+		if err != nil {
+			h.Log.Warn("connection refused: "+err.Error(), "from", host(conn))
+			conn.Close()
+			return
+		}
+		h.welcome(ctx, conn, who)
+	})
+}
+
+// welcome starts a session for a client at an address if there is room.
+func (h *house) welcome(ctx context.Context, conn net.Conn, from string) {
+	g, refusal := h.guests.admit(conn, from)
 	if g == nil {
-		h.turnAway(conn, refusal)
+		h.turnAway(conn, from, refusal)
 		return
 	}
 	h.wg.Go(func() {
 		defer h.guests.leave(g)
 		defer conn.Close()
-		h.session(ctx, conn, newCaller(host(conn)), func() bool { return h.guests.settle(g) })
+		h.session(ctx, conn, newCaller(from), func() bool { return h.guests.settle(g) })
 	})
 }
 
 // turnAway tells a client why it cannot come in, unless too many are being
 // told already.
-func (h *house) turnAway(conn net.Conn, why string) {
+func (h *house) turnAway(conn net.Conn, from, why string) {
 	select {
 	case h.farewells <- struct{}{}:
 	default:
 		conn.Close()
 		return
 	}
-	h.Log.Warn("connection refused: "+why, "from", host(conn))
+	h.Log.Warn("connection refused: "+why, "from", from)
 	h.wg.Go(func() {
 		defer func() { <-h.farewells }()
 		defer conn.Close()
