@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/empegsync/empegsync/pkg/pkgcache/fill"
@@ -74,6 +75,8 @@ type Cache struct {
 	Stall time.Duration
 	// Now is the clock; nil: time.Now.
 	Now func() time.Time
+
+	verifying sync.Mutex // one old file at a time
 }
 
 // ServeHTTP implements http.Handler.
@@ -139,6 +142,9 @@ func (c *Cache) Serve(w http.ResponseWriter, r *http.Request, d Decision) {
 		d.Store = c.Store
 	}
 	o, err := d.Store.Get(d.Key)
+	if err == nil {
+		o, err = c.verified(d, o)
+	}
 	switch {
 	case err == nil:
 		defer o.Close()
@@ -157,6 +163,45 @@ func (c *Cache) Serve(w http.ResponseWriter, r *http.Request, d Decision) {
 	default:
 		c.fetch(w, r, d, o)
 	}
+}
+
+// verified returns a file that is what the lists say, if they say something: one
+// that came before its list, or whose list has changed, is checked before it is
+// served again. A wrong one is evicted: the error is fs.ErrNotExist then. o is
+// closed if it does not come back.
+func (c *Cache) verified(d Decision, o *store.Object) (*store.Object, error) {
+	if c.Sums == nil || d.Class != Immutable {
+		return o, nil
+	}
+	sums := c.Sums(d.Key)
+	if sums == nil || sums.Best() == "" || o.Known && o.Meta.Sum == sums.Best() {
+		return o, nil
+	}
+	// Whoever waited here finds that it has been done.
+	c.verifying.Lock()
+	defer c.verifying.Unlock()
+	o.Close()
+	o, err := d.Store.Get(d.Key)
+	if err != nil || o.Known && o.Meta.Sum == sums.Best() {
+		return o, err
+	}
+	proof, err := sums.Verify(o, o.Size)
+	if err == nil {
+		o.Meta.Proof, o.Meta.Sum = proof, sums.Best()
+		if err := d.Store.Describe(d.Key, o.Meta); err != nil {
+			c.Log.Warn("note that a file is verified", "key", d.Key, "err", err)
+		}
+		return o, nil
+	}
+	o.Close()
+	if !errors.Is(err, fill.ErrMismatch) {
+		return nil, err
+	}
+	c.Log.Error("a wrong file is evicted", "key", d.Key, "err", err)
+	if err := d.Store.Remove(d.Key); err != nil {
+		return nil, err
+	}
+	return nil, fs.ErrNotExist
 }
 
 // reload reports a client that insists on upstream's word (RFC 9111, 5.2.1.4).

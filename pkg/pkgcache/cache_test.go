@@ -3,6 +3,8 @@ package pkgcache
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -259,6 +261,53 @@ func TestPass(t *testing.T) {
 	h.do(t, http.MethodPost, "/f.tar").expect(t, 200, "PASS", []byte("POST /f.tar "))
 	h.settled(t, "/f.tar", "Authorization", "Basic eDp5").expect(t, 200, "PASS", []byte("GET /f.tar Basic eDp5"))
 	h.settled(t, "/.hidden").expect(t, 200, "PASS", []byte("GET /.hidden "))
+}
+
+// A file that lists know is checked before it is served: when it comes, when it
+// came before the list, and when the list has changed. A wrong one does not stay,
+// and one that is right is read once.
+func TestVerified(t *testing.T) {
+	h := newHouse(t)
+	other := bytes.Repeat([]byte("fedcba9876543210"), 10_000)
+	h.serves(content(other, `"wrong"`))
+	h.settled(t, "/f.tar").expect(t, 200, "MISS", other)
+	var lists atomic.Pointer[fill.Sums]
+	list := sumsOf(text)
+	lists.Store(list)
+	h.Cache.Sums = func(string) *fill.Sums { return lists.Load() }
+	if a := h.settled(t, "/f.tar"); a.StatusCode != 502 || !strings.Contains(string(a.body), "wrong contents") {
+		t.Errorf("upstream has the wrong file: %d %s", a.StatusCode, a.body)
+	}
+	h.serves(content(text, `"right"`))
+	h.settled(t, "/f.tar").expect(t, 200, "MISS", text)
+	h.settled(t, "/f.tar").expect(t, 200, "HIT", text)
+
+	key := strings.TrimPrefix(h.upstream.URL, "http://")
+	key = key[:strings.Index(key, ":")] + "/f.tar"
+	o, err := h.Store.Get(key)
+	if err != nil || o.Meta.Sum != list.Best() || o.Meta.Proof != "SHA256 (test)" {
+		t.Fatalf("%+v, %v", o, err)
+	}
+	o.Close()
+	// A file that was here before the list is not fetched again.
+	o.Meta.Sum = ""
+	if err := h.Store.Describe(key, o.Meta); err != nil {
+		t.Fatal(err)
+	}
+	before := h.asked.Load()
+	h.settled(t, "/f.tar", "Range", "bytes=0-3").expect(t, 206, "HIT", text[:4])
+	if o, err = h.Store.Get(key); err != nil || o.Meta.Sum != list.Best() || h.asked.Load() != before {
+		t.Errorf("%+v, %v, asked %d times more", o.Meta, err, h.asked.Load()-before)
+	}
+	o.Close()
+	lists.Store(sumsOf(other))
+	h.serves(content(other, `"new"`))
+	h.settled(t, "/f.tar").expect(t, 200, "MISS", other)
+}
+
+func sumsOf(b []byte) *fill.Sums {
+	sum := sha256.Sum256(b)
+	return &fill.Sums{Size: int64(len(b)), Hex: map[string]string{"SHA256": hex.EncodeToString(sum[:])}, Origin: "test"}
 }
 
 func TestLoop(t *testing.T) {

@@ -122,6 +122,7 @@ func (e *fetch) receive(body io.Reader) error {
 	e.show() // what is there already
 	for {
 		n, err := body.Read(buf)
+		e.came += int64(n)
 		if n > 0 {
 			if e.meta.Length >= 0 && e.have+int64(n) > e.meta.Length {
 				return fmt.Errorf("more came than the %d bytes announced: %w", e.meta.Length, ErrChanged)
@@ -175,6 +176,9 @@ func (e *fetch) finish() error {
 	}
 	m := e.meta
 	m.Proof, m.Fetched, m.Checked, m.Length = proof, e.g.now(), e.g.now(), e.have
+	if proof != "" {
+		m.Sum = e.req.Sums.Best()
+	}
 	mod, err := http.ParseTime(e.meta.LastModified)
 	if err != nil {
 		mod = time.Time{} // now, then
@@ -184,5 +188,6 @@ func (e *fetch) finish() error {
 	if err := part.Commit(m, mod); err != nil {
 		return e.diskError(err)
 	}
+	e.kept = true
 	return nil
 }

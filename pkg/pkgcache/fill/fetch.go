@@ -30,6 +30,8 @@ type fetch struct {
 	encoding string
 	told     bool // readers have the head
 	have     int64
+	came     int64 // bytes from upstream, once more ones counted again
+	kept     bool  // it is in the store
 }
 
 // Sizes in bytes.
@@ -48,7 +50,10 @@ func (e *fetch) run(ctx context.Context) error {
 	for len(e.left) > 0 {
 		at := e.left[0]
 		e.left = e.left[1:]
-		if err = e.mirror(ctx, at); err == nil {
+		before := e.came
+		err = e.mirror(ctx, at)
+		e.g.tell(Event{Host: at.Host, Key: e.req.Key, Bytes: e.came - before, Err: err, Kept: e.kept, Store: e.req.Store})
+		if err == nil {
 			return nil
 		}
 		if ctx.Err() != nil || e.told && !e.resumable() || notModified(err) || errors.Is(err, ErrNoRoom) || len(e.left) == 0 {

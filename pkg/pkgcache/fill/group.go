@@ -52,6 +52,9 @@ type Group struct {
 	// Room is asked before a file of so many bytes (-1: not known) is kept,
 	// and may make some; nil: there always is.
 	Room func(key string, bytes int64) error
+	// Tell is told what came of each upstream that was asked; nil: nobody is. It
+	// is called from many goroutines, before whoever waits for the file goes on.
+	Tell func(Event)
 	// Now is the clock; nil: time.Now.
 	Now func() time.Time
 
@@ -59,6 +62,22 @@ type Group struct {
 	fills map[place]*Fill
 	hosts map[string]*host
 	all   sync.WaitGroup
+}
+
+// Event is what came of asking one upstream for a file.
+type Event struct {
+	Host  string // of upstream, with its port if it has one
+	Key   string
+	Store *store.Store
+	Bytes int64 // of bodies that came
+	Err   error // a *StatusError with 304 if what is in the store is current
+	Kept  bool  // the file is in the store
+}
+
+func (g *Group) tell(e Event) {
+	if g.Tell != nil {
+		g.Tell(e)
+	}
 }
 
 // place is where a file will be.

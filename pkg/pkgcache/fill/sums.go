@@ -37,6 +37,33 @@ func NewSum(name string) hash.Hash {
 	return nil
 }
 
+// algorithms are the sums that can be checked, the fastest first: one is enough.
+func algorithms() [3]string { return [...]string{"BLAKE2B", "SHA512", "SHA256"} }
+
+// Best is the sum that is checked, as "SHA512 HEX", "" if there is none.
+func (s *Sums) Best() string {
+	for _, name := range algorithms() {
+		if s.Hex[name] != "" {
+			return name + " " + strings.ToLower(s.Hex[name])
+		}
+	}
+	return ""
+}
+
+// Verify reads n bytes and returns what they prove, for people. The error has
+// ErrMismatch in it if they are not what the sums say.
+func (s *Sums) Verify(r io.ReaderAt, n int64) (proof string, err error) {
+	c := newCheck(s)
+	if s.Size >= 0 && s.Size != n { // no need to read it
+		c.length = n
+		return c.result()
+	}
+	if err := c.reread(r, n); err != nil {
+		return "", fmt.Errorf("verify: %w", err)
+	}
+	return c.result()
+}
+
 // check is a verification under way. A nil check finds nothing wrong.
 type check struct {
 	sums   *Sums
@@ -50,7 +77,7 @@ func newCheck(s *Sums) *check {
 	if s == nil {
 		return nil
 	}
-	for _, name := range []string{"BLAKE2B", "SHA512", "SHA256"} { // the fastest first; one is enough
+	for _, name := range algorithms() {
 		if s.Hex[name] != "" {
 			return &check{sums: s, name: name, hash: NewSum(name)}
 		}

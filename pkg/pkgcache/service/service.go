@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -20,6 +21,7 @@ import (
 	"github.com/empegsync/empegsync/pkg/pkgcache"
 	"github.com/empegsync/empegsync/pkg/pkgcache/access"
 	"github.com/empegsync/empegsync/pkg/pkgcache/fill"
+	"github.com/empegsync/empegsync/pkg/pkgcache/known"
 	"github.com/empegsync/empegsync/pkg/pkgcache/rules"
 	"github.com/empegsync/empegsync/pkg/pkgcache/settings"
 	"github.com/empegsync/empegsync/pkg/pkgcache/store"
@@ -31,14 +33,17 @@ type Service struct {
 	log    *slog.Logger
 	cache  *pkgcache.Cache
 	fills  *fill.Group
+	lists  *known.Lists
+	came   chan string // lists that have come, by key
 	stores []*store.Store
 	stop   context.CancelFunc
+	all    sync.WaitGroup // what works beside the answers
 }
 
 // New opens the folders. name is the host's, for Via lines.
 func New(set *settings.Settings, name string, log *slog.Logger) (_ *Service, err error) {
 	ctx, cancel := context.WithCancel(context.Background())
-	s := &Service{set: set, log: log, stop: cancel}
+	s := &Service{set: set, log: log, stop: cancel, came: make(chan string, 64)}
 	defer func() {
 		if err != nil {
 			s.Close()
@@ -56,17 +61,22 @@ func New(set *settings.Settings, name string, log *slog.Logger) (_ *Service, err
 	if err != nil {
 		return nil, err
 	}
+	s.lists = Lists(set, main, log)
 	transport := s.transport()
 	s.fills = &fill.Group{
 		Store: main, Client: &http.Client{Transport: transport}, Log: log, Context: ctx, Stall: set.Stall, PerHost: set.PerHost,
 		Room: func(_ string, n int64) error { return s.room(main, n) },
+		Tell: s.told,
 	}
 	if set.Rate > 0 {
 		s.fills.Rate = rate.NewLimiter(rate.Limit(set.Rate), int(min(max(set.Rate, 64<<10), 1<<20)))
 	}
 	s.cache = &pkgcache.Cache{
 		Store: main, Fills: s.fills, Rules: rule, Mode: set.Mode, Log: log, Name: name, Transport: transport, Local: local, Tunnel: s.tunnel,
+		Sums: s.lists.Sums,
 	}
+	s.all.Go(func() { s.lists.Watch(ctx, time.Minute) })
+	s.all.Go(func() { s.read(ctx) })
 	return s, nil
 }
 
@@ -249,6 +259,7 @@ func (s *Service) Close() error {
 	if s.fills != nil {
 		s.fills.Wait()
 	}
+	s.all.Wait()
 	var all error
 	for _, st := range s.stores {
 		all = errors.Join(all, st.Close())

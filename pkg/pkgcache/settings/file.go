@@ -3,6 +3,7 @@ package settings
 import (
 	"fmt"
 	"net/netip"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -45,6 +46,7 @@ func params() []param {
 		{"ports", "ports that upstream may have", list((*Settings).addPort)},
 		{"bandwidth", "bytes a second from all upstreams together", size(func(s *Settings) *int64 { return &s.Rate })},
 		{"fetches per host", "how many fetches one upstream gets at once", number(1, 1000, func(s *Settings) *int { return &s.PerHost })},
+		{"manifests", "portage trees whose Manifests tell what distfiles must be; none for none; else those of this machine", (*Settings).setManifests},
 		{"timeout", "how long upstream may send nothing", duration(func(s *Settings) *time.Duration { return &s.Stall })},
 	}
 }
@@ -137,6 +139,25 @@ func (s *Settings) setPresets(v string) error {
 		if _, err := rules.Preset(p); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+func (s *Settings) setManifests(v string) error {
+	if s.Manifests == nil {
+		s.Manifests = []string{}
+	}
+	if v == "none" {
+		s.Manifests = s.Manifests[:0]
+		return nil
+	}
+	for _, dir := range words(v) {
+		if info, err := os.Stat(dir); err != nil {
+			return err
+		} else if !info.IsDir() {
+			return fmt.Errorf("%s is not a folder", dir)
+		}
+		s.Manifests = append(s.Manifests, dir)
 	}
 	return nil
 }

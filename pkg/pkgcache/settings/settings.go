@@ -51,6 +51,10 @@ type Settings struct {
 	Rate    int64 // bytes a second from all upstreams together, 0: any
 	PerHost int
 	Stall   time.Duration
+
+	// Manifests are the portage trees that tell what distfiles must be. nil:
+	// those that this machine has.
+	Manifests []string
 }
 
 // Default is a cache as http-replicator is by default.

@@ -35,7 +35,8 @@ type Meta struct {
 	Date         string    `json:"date,omitempty"`    // of the response
 	Length       int64     `json:"length"`            // of the whole file in bytes, -1 if upstream did not say
 	Checked      time.Time `json:"checked"`           // when upstream last said that this is current
-	Proof        string    `json:"proof,omitempty"`   // the sum that was verified, as "SHA512 (Manifest)"
+	Proof        string    `json:"proof,omitempty"`   // what was verified, for people: "SHA512 (Manifest in /usr/portage)"
+	Sum          string    `json:"sum,omitempty"`     // the sum that was verified: "SHA512 HEX"
 	Fetched      time.Time `json:"fetched,omitzero"`  // when all of it had come
 	Size         int64     `json:"size"`              // of the file that this describes
 	ModTime      int64     `json:"mod_time_unixnano"` // of the file that this describes
@@ -195,6 +196,26 @@ type Item struct {
 // Each calls f for every whole file, in the order of the names. Hidden files,
 // links and whatever is no regular file are passed over. An error of f ends it.
 func (s *Store) Each(f func(Item) error) error {
+	return s.walk(func(key string, d fs.DirEntry) error {
+		info, err := d.Info()
+		if err != nil {
+			return nil // gone meanwhile
+		}
+		it := Item{Key: key, Size: info.Size(), ModTime: info.ModTime(), Used: info.ModTime()}
+		if st, ok := info.Sys().(*syscall.Stat_t); ok {
+			it.Used = time.Unix(int64(st.Atim.Sec), int64(st.Atim.Nsec))
+		}
+		it.Meta, it.Known = s.meta(key, info)
+		return f(it)
+	})
+}
+
+// Names calls f with every whole file's key, which costs less than Each.
+func (s *Store) Names(f func(key string) error) error {
+	return s.walk(func(key string, _ fs.DirEntry) error { return f(key) })
+}
+
+func (s *Store) walk(f func(key string, d fs.DirEntry) error) error {
 	return fs.WalkDir(s.root.FS(), ".", func(name string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil && errors.Is(err, fs.ErrNotExist):
@@ -209,16 +230,7 @@ func (s *Store) Each(f func(Item) error) error {
 		case !d.Type().IsRegular():
 			return nil
 		}
-		info, err := d.Info()
-		if err != nil {
-			return nil // gone meanwhile
-		}
-		it := Item{Key: name, Size: info.Size(), ModTime: info.ModTime(), Used: info.ModTime()}
-		if st, ok := info.Sys().(*syscall.Stat_t); ok {
-			it.Used = time.Unix(int64(st.Atim.Sec), int64(st.Atim.Nsec))
-		}
-		it.Meta, it.Known = s.meta(name, info)
-		return f(it)
+		return f(name, d)
 	})
 }
 

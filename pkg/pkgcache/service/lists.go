@@ -1,0 +1,46 @@
+package service
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/empegsync/empegsync/pkg/pkgcache/fill"
+	"github.com/empegsync/empegsync/pkg/pkgcache/known"
+	"github.com/empegsync/empegsync/pkg/pkgcache/settings"
+	"github.com/empegsync/empegsync/pkg/pkgcache/store"
+)
+
+// Lists are what settings say of the lists that files are verified by. They are
+// not loaded yet.
+func Lists(set *settings.Settings, main *store.Store, log *slog.Logger) *known.Lists {
+	trees := set.Manifests
+	if trees == nil {
+		trees = known.FindTrees()
+	}
+	return &known.Lists{Trees: trees, Store: main, Log: log}
+}
+
+// told is what the fills report to.
+func (s *Service) told(e fill.Event) {
+	if e.Kept && e.Store == s.fills.Store && known.IsList(e.Key) {
+		select {
+		case s.came <- e.Key:
+		default:
+			s.log.Warn("too many lists come at once, one is read at the next start", "key", e.Key)
+		}
+	}
+}
+
+// read reads lists that have come.
+func (s *Service) read(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case key := <-s.came:
+			if err := s.lists.Note(key); err != nil {
+				s.log.Warn("a list in the cache cannot be read", "key", key, "err", err)
+			}
+		}
+	}
+}
