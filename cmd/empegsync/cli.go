@@ -23,6 +23,7 @@ type cli struct {
 	Serve   serveCmd   `cmd:"" help:"Serve the modules of an rsyncd.conf, or the drives."`
 	Pull    pullCmd    `cmd:"" help:"Make this player's music like the master's, both drives."`
 	Reindex reindexCmd `cmd:"" help:"Remove the player's database files, so that it rebuilds them."`
+	Backup  backupCmd  `cmd:"" help:"Keep dated snapshots that share what has not changed."`
 	Rsync   rsyncCmd   `cmd:"" help:"Be rsync: the same options, output and exit codes."`
 	Cache   cacheCmd   `cmd:"" help:"Be a package cache: fetch each package once, serve it to everyone."`
 	Version versionCmd `cmd:"" help:"Print the version."`

@@ -66,6 +66,7 @@ func rooms() []room {
 		{"pkg/pull", service, []string{"pkg/player", "pkg/rsync/client"}, "a slave's job: a player and a client together"},
 		{"pkg/install", service, []string{"pkg/player"}, "laying the program down moves no music; it asks the player what its drives are"},
 		{"pkg/console", service, nil, "what is asked and typed on a serial line; carrying it out is the verbs' part"},
+		{"pkg/backup", service, []string{"pkg/rsync/client", "pkg/rsync/server"}, "snapshots are a policy around a client's pull"},
 		{"pkg/remote", service, nil, "restricting a key is apart from what it may do"},
 		{"pkg/pkgcache", service, nil, "packages are not the player's business"},
 		{"pkg/synk", service, []string{"pkg/rsync/client"}, "copying goes through the client"},

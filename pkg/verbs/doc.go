@@ -14,6 +14,8 @@
 //	negatable:""     a bool that also takes --no-NAME
 //	optional:""      an argument that may be missing
 //	required:""      a flag that may not
+//	also:"b,c"       further names of a list's flag; each value is kept as a word
+//	                 --NAME=VALUE, for those whose order across names matters
 //	passthrough:""   all words from here on, whatever they look like
 //	hidden:""        not in the help
 //	sep:"none"       a list's values are not split at commas

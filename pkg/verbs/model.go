@@ -35,7 +35,7 @@ func (v *Verb) Path(program string) string {
 // Field is a flag or an argument.
 type Field struct {
 	Name, Help, Short, Default, Placeholder, Xor string
-	Enum                                         []string
+	Enum, Also                                   []string
 	Optional, Required, Hidden                   bool
 	Negatable, Passthrough, Counter, Path        bool
 	NoSplit                                      bool
@@ -92,6 +92,9 @@ func (v *Verb) add(f reflect.StructField, value reflect.Value) error {
 		Placeholder: f.Tag.Get("placeholder"), Xor: f.Tag.Get("xor"), Optional: has(f, "optional"), Required: has(f, "required"),
 		Hidden: has(f, "hidden"), Negatable: has(f, "negatable"), Passthrough: has(f, "passthrough"),
 		Counter: f.Tag.Get("type") == "counter", Path: f.Tag.Get("type") == "path", NoSplit: f.Tag.Get("sep") == "none", value: value,
+	}
+	if also := f.Tag.Get("also"); also != "" {
+		field.Also = strings.Split(also, ",")
 	}
 	if e, ok := f.Tag.Lookup("enum"); ok {
 		field.Enum = strings.Split(e, ",")

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -126,7 +127,7 @@ func (p *parser) long(w string) error {
 	if name == "help" && !hasValue {
 		return ErrHelp
 	}
-	f := p.find(func(f *Field) bool { return f.Name == name })
+	f := p.find(func(f *Field) bool { return f.Name == name || slices.Contains(f.Also, name) })
 	if f == nil {
 		positive, no := strings.CutPrefix(name, "no-")
 		if f = p.find(func(f *Field) bool { return no && f.Negatable && f.Name == positive }); f != nil && !hasValue {
@@ -175,6 +176,12 @@ func (p *parser) flag(f *Field, name, value string, hasValue bool) error {
 		value, p.words = p.words[0], p.words[1:]
 	}
 	f.given = true
+	if f.Also != nil {
+		if len(name) == 2 { // a letter
+			name = "--" + f.Name
+		}
+		value = name + "=" + value
+	}
 	if err := f.set(value); err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
@@ -200,7 +207,7 @@ func (f *Field) set(s string) error {
 		f.value.SetString(s)
 	case []string:
 		list := []string{s}
-		if !f.NoSplit && !f.Passthrough {
+		if !f.NoSplit && !f.Passthrough && f.Also == nil {
 			list = strings.Split(s, ",")
 		}
 		for _, e := range list {

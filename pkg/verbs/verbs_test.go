@@ -28,6 +28,7 @@ type pull struct {
 	IPv6    bool          `name:"ipv6" short:"6" xor:"family" help:"Six."`
 	Names   []string      `placeholder:"NAME" help:"Names."`
 	Raw     []string      `sep:"none" help:"Raw."`
+	Rules   []string      `name:"filter" short:"f" placeholder:"R" also:"exclude,include" help:"Rules."`
 }
 
 func (pull) Help() string { return "It does more than a line can say." }
@@ -80,7 +81,10 @@ func TestParse(t *testing.T) {
 		"pull --wait 1h30m -p7":                func(p *pull) { p.Wait, p.Port = 90*time.Minute, 7 },
 		"pull -np 7 --role slave -6":           func(p *pull) { p.DryRun, p.Port, p.Role, p.IPv6 = true, 7, "slave", true },
 		"pull --names=a,b --names c --raw a,b": func(p *pull) { p.Names, p.Raw = []string{"a", "b", "c"}, []string{"a,b"} },
-		"pull -- -n":                           func(p *pull) { p.Master = "-n" },
+		"pull --exclude=a,b -f x --include c --filter=y": func(p *pull) {
+			p.Rules = []string{"--exclude=a,b", "--filter=x", "--include=c", "--filter=y"}
+		},
+		"pull -- -n": func(p *pull) { p.Master = "-n" },
 	} {
 		p, path, err := parse(t, strings.Fields(line)...)
 		want := defaults
