@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -57,7 +58,7 @@ func (c *serveCmd) Run(ctx context.Context, s *streams) (err error) {
 	if err := os.Chdir("/"); err != nil {
 		return err
 	}
-	logs := &logFile{name: cfg.Global.LogFile, spare: s.err}
+	logs := serverLog(cfg, s.err)
 	ln, err := daemon.Listen(ctx, cfg.Global, c.Address)
 	if err != nil {
 		return err
@@ -79,6 +80,33 @@ func (c *serveCmd) Run(ctx context.Context, s *streams) (err error) {
 	err = srv.Serve(ctx, ln)
 	log.Info("stopped")
 	return err
+}
+
+// serverLog is where a daemon's log goes: the configuration's file, else the
+// system's log if it names that, else spare.
+func serverLog(cfg *conf.Config, spare io.Writer) io.Writer {
+	tag, name := cfg.Defaults.SyslogTag, cfg.Defaults.SyslogFacility
+	if cfg.Global.LogFile != "" || tag == "" && name == "" {
+		return &logFile{name: cfg.Global.LogFile, spare: spare}
+	}
+	number, _ := facility(cmp.Or(name, "daemon")) // checkSyslog has looked
+	return &syslogFile{socket: "/dev/log", facility: number, tag: cmp.Or(tag, "rsyncd"), spare: spare}
+}
+
+// checkSyslog looks at what is said of the system's log: one log for all.
+func checkSyslog(cfg *conf.Config) error {
+	var errs []error
+	if name := cfg.Defaults.SyslogFacility; name != "" {
+		if _, ok := facility(name); !ok {
+			errs = append(errs, fmt.Errorf("syslog facility: there is no %q; it is daemon, auth, cron, ftp, user, local0 to local7 and the like", name))
+		}
+	}
+	for _, m := range cfg.Modules {
+		if m.SyslogFacility != cfg.Defaults.SyslogFacility || m.SyslogTag != cfg.Defaults.SyslogTag {
+			errs = append(errs, fmt.Errorf("%s:%d: module [%s]: the system's log is one for all modules: set \"syslog facility\" and \"syslog tag\" in the global part", m.File, m.Line, m.Name))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // reread has the configuration read again at each hangup, until the function
@@ -155,6 +183,9 @@ func (c *serveCmd) load() (*conf.Config, string, error) {
 	}
 	cfg, err := conf.Parse(name, text, source{})
 	if err != nil {
+		return nil, "", err
+	}
+	if err := checkSyslog(cfg); err != nil {
 		return nil, "", err
 	}
 	cfg.Global = cfg.Global.Expanded(source{}.Env)

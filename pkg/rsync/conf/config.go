@@ -145,7 +145,8 @@ type Module struct {
 	// TransferLogging writes a line in LogFormat for each file.
 	TransferLogging bool
 	LogFormat       string
-	// SyslogFacility and SyslogTag are for what is logged without a LogFile.
+	// SyslogFacility and SyslogTag ask for the system's log where there is no
+	// LogFile; "" when unset (rsync: daemon and rsyncd).
 	SyslogFacility, SyslogTag string
 	// EarlyExec, PreXferExec and PostXferExec are commands for the shell,
 	// "" for none. Expanded leaves them as they are: what is put into a command

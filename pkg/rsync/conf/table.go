@@ -66,8 +66,8 @@ func moduleParams() []Param {
 		{Name: "reverse lookup", Kind: KindBool, Default: "yes", field: func(_ *Global, m *Module) any { return &m.ReverseLookup }},
 		{Name: "secrets file", field: func(_ *Global, m *Module) any { return &m.SecretsFile }},
 		{Name: "strict modes", Kind: KindBool, Default: "yes", field: func(_ *Global, m *Module) any { return &m.StrictModes }},
-		{Name: "syslog facility", Kind: KindEnum, Default: "daemon", advice: "log to a file with \"log file\" and remove the line"},
-		{Name: "syslog tag", Default: "rsyncd", advice: "log to a file with \"log file\" and remove the line"},
+		{Name: "syslog facility", field: func(_ *Global, m *Module) any { return &m.SyslogFacility }},
+		{Name: "syslog tag", field: func(_ *Global, m *Module) any { return &m.SyslogTag }},
 		{Name: "temp dir", Kind: KindPath, holds: empty},
 		{Name: "timeout", Kind: KindInt, Default: "0", field: func(_ *Global, m *Module) any { return &m.Timeout }},
 		{Name: "transfer logging", Kind: KindBool, Default: "no", field: func(_ *Global, m *Module) any { return &m.TransferLogging }},
@@ -82,7 +82,7 @@ func DefaultModule() Module {
 	return Module{
 		ReadOnly: true, List: true, MaxVerbosity: 1, StrictModes: true,
 		ReverseLookup: true, ForwardLookup: true, LockFile: "/var/run/rsyncd.lock",
-		LogFormat: "%o %h [%a] %m (%u) %f %l", SyslogFacility: "daemon", SyslogTag: "rsyncd",
+		LogFormat: "%o %h [%a] %m (%u) %f %l",
 	}
 }
 
