@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
-	"os/user"
 	"strconv"
 	"strings"
 	"syscall"
@@ -93,7 +92,7 @@ func (c *cacheServeCmd) Run(ctx context.Context, s *streams) (err error) {
 		return errors.Join(err, ln.Close(), srv.Close())
 	}
 	defer func() { err = errors.Join(err, remove()) }()
-	if err := become(set.User); err != nil {
+	if err := become(set.User, ""); err != nil {
 		return errors.Join(err, ln.Close(), srv.Close())
 	}
 	fmt.Fprintf(s.out, "listening on %s, files are in %s\n", ln.Addr(), set.Dir)
@@ -212,41 +211,4 @@ func (c *cacheServeCmd) background(s *streams) error {
 	}
 	fmt.Fprintf(s.out, "process %d is %s", cmd.Process.Pid, line[:n])
 	return cmd.Process.Release()
-}
-
-// become gives up root for a user and that user's groups.
-func become(name string) error {
-	if name == "" {
-		return nil
-	}
-	u, err := user.Lookup(name)
-	if err != nil {
-		return fmt.Errorf("run as %s: %w", name, err)
-	}
-	uid, err1 := strconv.Atoi(u.Uid)
-	gid, err2 := strconv.Atoi(u.Gid)
-	if err := errors.Join(err1, err2); err != nil {
-		return fmt.Errorf("run as %s: %w", name, err)
-	}
-	if uid == os.Geteuid() {
-		return nil
-	}
-	groups := []int{gid}
-	if ids, err := u.GroupIds(); err == nil {
-		for _, id := range ids {
-			if n, err := strconv.Atoi(id); err == nil && n != gid {
-				groups = append(groups, n)
-			}
-		}
-	}
-	if err := syscall.Setgroups(groups); err != nil {
-		return fmt.Errorf("run as %s: %w (only root can; start it as that user, or leave --user out)", name, err)
-	}
-	if err := syscall.Setgid(gid); err != nil {
-		return fmt.Errorf("run as %s: %w", name, err)
-	}
-	if err := syscall.Setuid(uid); err != nil {
-		return fmt.Errorf("run as %s: %w", name, err)
-	}
-	return nil
 }

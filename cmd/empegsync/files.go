@@ -68,7 +68,9 @@ func writePid(name string, errOut io.Writer) (func() error, error) {
 		return nil, fmt.Errorf("write the pid file: %w", err)
 	}
 	return func() error {
-		if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		// Whoever has given up root may not be allowed; the next one to start
+		// sees that the process is gone.
+		if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission) {
 			return fmt.Errorf("remove the pid file: %w", err)
 		}
 		return nil

@@ -69,6 +69,10 @@ func (c *serveCmd) Run(ctx context.Context, s *streams) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, remove()) }()
+	if err := become(cfg.Global.DaemonUID, cfg.Global.DaemonGID); err != nil {
+		ln.Close()
+		return err
+	}
 	fmt.Fprintf(s.out, "listening on %s, %s\n", ln.Addr(), origin)
 	log := slog.New(daemon.NewLogHandler(logs))
 	log.Info("empegsync " + version + " starting, listening on " + ln.Addr().String())

@@ -242,3 +242,32 @@ func TestServeNohup(t *testing.T) {
 		}
 	}
 }
+
+// A daemon that gives up root once it listens.
+func TestServeAsSomebody(t *testing.T) {
+	t.Parallel()
+	dir := tempDir(t)
+	file := filepath.Join(dir, "conf")
+	must(t, os.WriteFile(file, []byte("daemon uid = nonesuch\n[m]\npath = /tmp\n"), 0o644))
+	r := call(t, "serve", "--config", file, "--address", "127.0.0.1:0")
+	if r.code == 0 || !strings.Contains(r.err, "nonesuch") {
+		t.Errorf("a user who is not there: %s", r)
+	}
+	if os.Geteuid() != 0 {
+		return // nobody else can become somebody
+	}
+	must(t, os.WriteFile(file, []byte("daemon uid = nobody\ndaemon gid = 65534\n[m]\npath = "+dir+"\nuse chroot = no\n"), 0o644))
+	must(t, os.Chmod(dir, 0o755))
+	must(t, os.Chmod(filepath.Dir(dir), 0o755))
+	s := serve(t, "--config", file)
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.Process.Pid))
+	must(t, err)
+	for _, want := range []string{"Uid:\t65534\t65534\t65534\t65534", "Gid:\t65534\t65534\t65534\t65534", "Groups:\t65534 \n"} {
+		if !strings.Contains(string(status), want) {
+			t.Errorf("the daemon's status lacks %q:\n%s", want, status)
+		}
+	}
+	if r := rsync(t, dir, "rsync://"+s.addr+"/m/"); r.code != 0 || !strings.Contains(r.out, "conf") {
+		t.Errorf("a listing: %s", r)
+	}
+}

@@ -59,6 +59,9 @@ type Global struct {
 	PidFile string
 	// LogFile is where messages go that belong to no module, "" when unset.
 	LogFile string
+	// DaemonUID and DaemonGID are whom the daemon itself runs as once it
+	// listens, by name or number, "" for whoever starts it.
+	DaemonUID, DaemonGID string
 	// ProxyProtocol says that all connections come from proxies, which say
 	// first for whom they call.
 	ProxyProtocol bool

@@ -59,7 +59,9 @@ func (m Module) Expanded(env func(name string) (string, bool)) Module {
 
 // Expanded gives a copy with all %VAR% references replaced.
 func (g Global) Expanded(env func(name string) (string, bool)) Global {
-	for _, s := range []*string{&g.Address, &g.MotdFile, &g.PidFile, &g.LogFile} {
+	for _, s := range []*string{
+		&g.Address, &g.MotdFile, &g.PidFile, &g.LogFile, &g.DaemonUID, &g.DaemonGID, &g.ProxyHosts,
+	} {
 		*s = Expand(*s, env)
 	}
 	return g

@@ -11,9 +11,9 @@ func globalParams() []Param {
 	const g = ScopeGlobal
 	return []Param{
 		{Name: "address", Scope: g, field: func(g *Global, _ *Module) any { return &g.Address }},
-		{Name: "daemon chroot", Scope: g, holds: empty},
-		{Name: "daemon gid", Scope: g, holds: empty},
-		{Name: "daemon uid", Scope: g, holds: empty},
+		{Name: "daemon chroot", Scope: g, holds: empty, advice: "give each module \"use chroot = yes\", or have the service manager do it (RootDirectory= in systemd)"},
+		{Name: "daemon gid", Scope: g, field: func(g *Global, _ *Module) any { return &g.DaemonGID }},
+		{Name: "daemon uid", Scope: g, field: func(g *Global, _ *Module) any { return &g.DaemonUID }},
 		{Name: "listen backlog", Scope: g, Kind: KindInt, Default: "0", field: func(g *Global, _ *Module) any { return &g.ListenBacklog }},
 		{Name: "motd file", Scope: g, field: func(g *Global, _ *Module) any { return &g.MotdFile }},
 		{Name: "pid file", Scope: g, field: func(g *Global, _ *Module) any { return &g.PidFile }},
