@@ -33,6 +33,7 @@ type Files struct {
 	Sparse       bool // -S: runs of zeros become holes
 	Preallocate  bool // space is reserved first
 	WriteDevices bool // the destination's devices are written into
+	DropDevices  bool // the destination gets no devices and specials
 	CopyDevices  bool // the source's devices are read as files
 	MkPath       bool // the destination's parents are made
 }

@@ -99,7 +99,8 @@ func keepRows() []row {
 		flag("munge-links", "", "disable symlinks by a prefix", func(o *Options) *bool { return &o.MungeLinks }).noLong(),
 		flag("keep-dirlinks", "K", "treat a symlink to a directory within the destination as one",
 			func(o *Options) *bool { return &o.KeepDirlinks }).from("2.6.3").letter(9, onlyPush),
-		todo("drop-D", "", "", "create no devices and specials").from("3.5.0").noLong(),
+		flag("drop-D", "", "create no devices and specials, whatever is transferred",
+			func(o *Options) *bool { return &o.DropDevices }).from("3.5.0").noLong(),
 		todo("insecure-links", "", "", "follow symlinks of others in paths given as options").from("3.5.0").noLong(),
 		todo("confine-root", "", "DIR", "refuse paths given as options that lead out of DIR").from("3.5.0"),
 		value("usermap", "", "STRING", "map owners: FROM:TO,... by names, numbers, ranges or *", setMap(userMapping())).from("3.1.0").

@@ -2,6 +2,7 @@ package options
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -70,6 +71,16 @@ func size(option string, high int64, put func(*Options, int64)) action {
 		put(&s.Options, n)
 		return nil
 	}
+}
+
+// ParseSize reads a size as the options do that have one: a number, perhaps
+// with a fraction, and a unit, as in 500m, 1.5GB or 2TiB. It is in bytes.
+func ParseSize(text string) (int64, error) {
+	n, problem := parseSize(text, math.MaxInt64)
+	if problem != "" {
+		return 0, fmt.Errorf("the size %q is %s", text, problem)
+	}
+	return n, nil
 }
 
 // parseSize reads a number with an optional fraction, one of the letters

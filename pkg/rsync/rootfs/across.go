@@ -10,6 +10,9 @@ import (
 
 // LinkFrom makes newPath a hard link to oldPath below from. newPath must not exist; see Link.
 func (r *Root) LinkFrom(from *Root, oldPath, newPath string) error {
+	if err := r.charge(EntryRoom); err != nil {
+		return pathError("link", newPath, err)
+	}
 	return r.across("link", from, oldPath, newPath, func(fd *dir, oldBase string, d *dir, base string) error {
 		return link(fd.fd, oldBase, d.fd, base)
 	})
@@ -17,6 +20,9 @@ func (r *Root) LinkFrom(from *Root, oldPath, newPath string) error {
 
 // ReplaceLinkFrom is LinkFrom that replaces, in one step, whatever is at newPath but a directory.
 func (r *Root) ReplaceLinkFrom(from *Root, oldPath, newPath string) error {
+	if err := r.charge(EntryRoom); err != nil {
+		return pathError("link", newPath, err)
+	}
 	return r.across("link", from, oldPath, newPath, func(fd *dir, oldBase string, d *dir, base string) error {
 		return replace(d.fd, base, func(name string) error { return link(fd.fd, oldBase, d.fd, name) })
 	})

@@ -83,7 +83,7 @@ func (r *Root) OpenWriteFlags(path string, perm uint32, flags OpenFlags) (*File,
 	const op = "open for writing"
 	f := &File{root: r, path: path, fd: -1}
 	var info Info
-	err := r.entry(op, path, true, func(d *dir, base string) (err error) {
+	err := r.fresh(op, path, func(d *dir, base string) (err error) {
 		f.fd, err = openat(d.fd, base, readFlags|unix.O_RDWR|unix.O_CREAT, perm&0o7777)
 		return f.opened(err, flags, &info)
 	})
@@ -191,6 +191,9 @@ func (f *File) WriteAt(p []byte, off int64) (int, error) {
 	case off < 0:
 		return 0, f.error("write", unix.EINVAL)
 	}
+	if err := f.root.charge(int64(len(p))); err != nil {
+		return 0, f.error("write", err)
+	}
 	done := 0
 	for done < len(p) {
 		n, err := unix.Pwrite(f.fd, p[done:], off+int64(done))
@@ -249,6 +252,9 @@ func (f *File) Preallocate(size int64) error {
 	}
 	if size <= 0 {
 		return nil
+	}
+	if err := f.root.charge(size); err != nil {
+		return f.error("preallocate", err)
 	}
 	err := again(func() error { return unix.Fallocate(f.fd, unix.FALLOC_FL_KEEP_SIZE, 0, size) })
 	if isErrno(err, unix.EOPNOTSUPP, unix.ENOSYS) {

@@ -46,6 +46,7 @@ func (r *Root) Following(base string, links Links) (*Root, error) {
 		return nil, pathError("open", base, err)
 	}
 	f := newRoot(fd, filepath.Join(r.name, base), r.kernel)
+	f.limit = r.limit
 	f.follow = &following{top: top, base: base, links: links}
 	return f, nil
 }

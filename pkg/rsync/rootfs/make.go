@@ -9,7 +9,7 @@ import (
 
 // Mkdir makes the directory path with perm less the umask. Whatever exists there already is fs.ErrExist.
 func (r *Root) Mkdir(path string, perm uint32) error {
-	return r.entry("mkdir", path, true, func(d *dir, base string) error {
+	return r.fresh("mkdir", path, func(d *dir, base string) error {
 		return again(func() error { return unix.Mkdirat(d.fd, base, perm&0o7777) })
 	})
 }
@@ -41,12 +41,12 @@ func (r *Root) isDir(path string) bool {
 
 // Symlink makes the symbolic link path with the text target, which is not looked at. path must not exist.
 func (r *Root) Symlink(target, path string) error {
-	return r.entry("symlink", path, true, func(d *dir, base string) error { return symlink(target, d.fd, base) })
+	return r.fresh("symlink", path, func(d *dir, base string) error { return symlink(target, d.fd, base) })
 }
 
 // ReplaceSymlink is Symlink that replaces, in one step, whatever is at path but a directory.
 func (r *Root) ReplaceSymlink(target, path string) error {
-	return r.entry("symlink", path, true, func(d *dir, base string) error {
+	return r.fresh("symlink", path, func(d *dir, base string) error {
 		return replace(d.fd, base, func(name string) error { return symlink(target, d.fd, name) })
 	})
 }
@@ -67,12 +67,12 @@ func (r *Root) Readlink(path string) (target string, err error) {
 // Mknod makes a fifo, socket or device: mode holds its type (S_IFIFO, S_IFSOCK, S_IFCHR, S_IFBLK) and its permissions, less
 // the umask; rdev is a device's number as in Info.Rdev, else ignored. Devices need privileges. path must not exist.
 func (r *Root) Mknod(path string, mode uint32, rdev uint64) error {
-	return r.entry("mknod", path, true, func(d *dir, base string) error { return mknod(d.fd, base, mode, rdev) })
+	return r.fresh("mknod", path, func(d *dir, base string) error { return mknod(d.fd, base, mode, rdev) })
 }
 
 // ReplaceNode is Mknod that replaces, in one step, whatever is at path but a directory.
 func (r *Root) ReplaceNode(path string, mode uint32, rdev uint64) error {
-	return r.entry("mknod", path, true, func(d *dir, base string) error {
+	return r.fresh("mknod", path, func(d *dir, base string) error {
 		return replace(d.fd, base, func(name string) error { return mknod(d.fd, name, mode, rdev) })
 	})
 }
@@ -96,6 +96,9 @@ func mknod(dirfd int, name string, mode uint32, rdev uint64) error {
 // Link makes newPath a hard link to oldPath. A symbolic link at oldPath is itself linked, not what it leads to. newPath must
 // not exist.
 func (r *Root) Link(oldPath, newPath string) error {
+	if err := r.charge(EntryRoom); err != nil {
+		return pathError("link", newPath, err)
+	}
 	return r.pair("link", oldPath, newPath, func(from *dir, oldBase string, d *dir, base string) error {
 		return link(from.fd, oldBase, d.fd, base)
 	})
@@ -103,6 +106,9 @@ func (r *Root) Link(oldPath, newPath string) error {
 
 // ReplaceLink is Link that replaces, in one step, whatever is at newPath but a directory.
 func (r *Root) ReplaceLink(oldPath, newPath string) error {
+	if err := r.charge(EntryRoom); err != nil {
+		return pathError("link", newPath, err)
+	}
 	return r.pair("link", oldPath, newPath, func(from *dir, oldBase string, d *dir, base string) error {
 		return replace(d.fd, base, func(name string) error { return link(from.fd, oldBase, d.fd, name) })
 	})

@@ -16,6 +16,7 @@ type Root struct {
 	kernel  *kernel
 	cache   dirCache
 	follow  *following // nil: links are not followed
+	limit   *limit     // nil: none
 	buffers sync.Pool  // *[]byte for getdents
 }
 
@@ -82,7 +83,9 @@ func (r *Root) Sub(path string) (*Root, error) {
 	if err != nil {
 		return nil, pathError("open", path, err)
 	}
-	return newRoot(fd, filepath.Join(r.name, path), r.kernel), nil
+	sub := newRoot(fd, filepath.Join(r.name, path), r.kernel)
+	sub.limit = r.limit
+	return sub, nil
 }
 
 // Name returns the path given to Open (for a Sub, joined with the path given there), for messages only.

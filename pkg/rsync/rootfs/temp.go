@@ -36,7 +36,7 @@ type Temp struct {
 // existed before and nobody's link is followed (O_EXCL).
 func (r *Root) CreateTemp(path string) (*Temp, error) {
 	t := &Temp{File: File{root: r, path: path, fd: -1}}
-	err := r.entry("create temporary file", path, true, func(d *dir, base string) (err error) {
+	err := r.fresh("create temporary file", path, func(d *dir, base string) (err error) {
 		const flags = unix.O_RDWR | unix.O_CREAT | unix.O_EXCL | unix.O_NOFOLLOW | unix.O_CLOEXEC
 		t.base, err = withTempName(base, func(name string) (err error) {
 			t.fd, err = openat(d.fd, name, flags, 0o600)

@@ -19,6 +19,7 @@ const maxXattrNames = 64 << 10
 // reached through its handle's entry in /proc. Errors are *fs.PathError; a file system without extended attributes is
 // syscall.ENOTSUP, an attribute that is not there syscall.ENODATA.
 type Attrs struct {
+	limit *limit
 	path  string
 	fd    int
 	owned bool
@@ -28,7 +29,7 @@ type Attrs struct {
 // OpenAttrs opens path for its extended attributes, never following a link, unless the Root follows links: then to folders, and
 // with the flag Follow to everything.
 func (r *Root) OpenAttrs(path string, flags OpenFlags) (*Attrs, error) {
-	a := &Attrs{path: path, fd: -1, owned: true}
+	a := &Attrs{path: path, fd: -1, owned: true, limit: r.limit}
 	if r.follow != nil && flags&Follow != 0 {
 		if err := a.openFollowing(r); err != nil {
 			return nil, err
@@ -97,7 +98,7 @@ func (a *Attrs) open(k *kernel, dirfd int, name string, info Info) (err error) {
 }
 
 // Attrs gives access to the open file's extended attributes. It is good as long as the file is open and need not be closed.
-func (f *File) Attrs() *Attrs { return &Attrs{path: f.path, fd: f.fd} }
+func (f *File) Attrs() *Attrs { return &Attrs{path: f.path, fd: f.fd, limit: f.root.limit} }
 
 // Close gives the handle back.
 func (a *Attrs) Close() error {
@@ -150,6 +151,9 @@ func (a *Attrs) Get(name string) ([]byte, error) {
 
 // Set creates or replaces an attribute.
 func (a *Attrs) Set(name string, value []byte) error {
+	if err := a.limit.ask(int64(len(name) + len(value))); err != nil {
+		return a.error("set attribute "+name, err)
+	}
 	_, err := a.call(func() (int, error) { return 0, unix.Fsetxattr(a.fd, name, value, 0) },
 		func() (int, error) { return 0, unix.Setxattr(a.proc, name, value, 0) })
 	return a.error("set attribute "+name, err)

@@ -24,6 +24,21 @@ const secludedWait = time.Minute
 // of them mean. Wildcards in paths become what they fit, for no shell has seen
 // them (main.c:main).
 func ReadSecluded(ctx context.Context, conn net.Conn, words []string) (*options.Options, error) {
+	all, err := SecludedWords(ctx, conn, words)
+	if err != nil {
+		return nil, err
+	}
+	opt, err := ParseWords(all)
+	if err != nil {
+		return nil, err
+	}
+	opt.Args = expand(opt.Args)
+	return opt, nil
+}
+
+// SecludedWords reads the arguments that a client under -s sends, and returns
+// all of them, words first.
+func SecludedWords(ctx context.Context, conn net.Conn, words []string) ([]string, error) {
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
 	if conn.SetReadDeadline(time.Now().Add(secludedWait)) == nil {
 		defer func() { _ = conn.SetReadDeadline(time.Time{}) }() // if it fails, the next read will
@@ -33,8 +48,12 @@ func ReadSecluded(ctx context.Context, conn net.Conn, words []string) (*options.
 	if err != nil {
 		return nil, err
 	}
-	all := append(append([]string{}, words...), args...)
-	opt, err := options.Parse(all)
+	return append(append([]string{}, words...), args...), nil
+}
+
+// ParseWords reads the whole of a server's arguments.
+func ParseWords(words []string) (*options.Options, error) {
+	opt, err := options.Parse(words)
 	var oe *options.Error
 	switch {
 	case errors.As(err, &oe):
@@ -44,7 +63,6 @@ func ReadSecluded(ctx context.Context, conn net.Conn, words []string) (*options.
 	case opt.Incomplete || !opt.Server || opt.Daemon:
 		return nil, proto.Failf(proto.ExitSyntax, "on remote machine: the arguments that came through the connection make no sense")
 	}
-	opt.Args = expand(opt.Args)
 	return opt, nil
 }
 

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"strings"
 	"time"
 
 	"github.com/empegsync/empegsync/pkg/rsync/filelist"
@@ -25,10 +24,18 @@ import (
 type Session struct {
 	Options *options.Options // as parsed from a list that begins with --server
 	Conn    net.Conn
+	// Places says what paths stand for; nil: the user's own files, all of them.
+	Places Places
+	// Refusal, if not nil, is why nothing must be done. The client hears of it
+	// as soon as it can be told; the error's code is what both sides end with.
+	Refusal error
 	// Err gets what cannot be told through the protocol: everything as long
 	// as nothing is agreed on, and what old versions have no frames for.
 	Err   io.Writer
 	Umask uint32
+
+	// Stats is what came of it, set by [Session.Run].
+	Stats transfer.Stats
 }
 
 // buffer sizes of a session in bytes
@@ -40,9 +47,10 @@ const (
 // active is a session under way.
 type active struct {
 	*Session
-	r *wire.Reader
-	w *wire.Writer
-	a session.Agreed
+	places Places
+	r      *wire.Reader
+	w      *wire.Writer
+	a      session.Agreed
 }
 
 // Run goes through the session and closes the connection. The error maps to
@@ -55,7 +63,10 @@ func (s *Session) Run(ctx context.Context) error {
 	if s.Options.Timeout > 0 {
 		conn = session.IdleTimeout(conn, time.Duration(s.Options.Timeout)*time.Second)
 	}
-	c := &active{Session: s, r: wire.NewReader(conn, readBuffer), w: wire.NewWriter(conn, writeBuffer)}
+	c := &active{Session: s, places: s.Places, r: wire.NewReader(conn, readBuffer), w: wire.NewWriter(conn, writeBuffer)}
+	if c.places == nil {
+		c.places = own{}
+	}
 	defer context.AfterFunc(ctx, func() { s.Conn.Close() })()
 	told := c.complain
 	err := c.shake()
@@ -99,6 +110,9 @@ func (c *active) shake() error {
 
 // serve reads the client's rules and does what it asks for.
 func (c *active) serve(ctx context.Context) error {
+	if c.Refusal != nil {
+		return c.Refusal
+	}
 	if err := session.CheckOptions(c.a.Caps, c.Options); err != nil {
 		return err
 	}
@@ -112,45 +126,28 @@ func (c *active) serve(ctx context.Context) error {
 		PeerFrames:  c.a.PeerFrames, Abort: func() { c.Conn.Close() },
 	}
 	if c.Options.FilesFrom != "" && c.Options.FilesFrom != "-" {
-		if link.Names, err = ReadNames(c.Options.FilesFrom, c.Options.From0); err != nil {
+		if link.Names, err = c.places.Names(c.Options.FilesFrom, c.Options.From0); err != nil {
 			return err
 		}
 	}
-	scope := transfer.NewClientRules(rules, Locate, "")
 	if c.Options.Sender {
-		return c.send(ctx, link, scope)
+		return c.send(ctx, link, rules)
 	}
-	return c.receive(ctx, link, scope)
+	return c.receive(ctx, link, rules)
 }
 
-func (c *active) send(ctx context.Context, link transfer.Link, rules transfer.Rules) error {
-	args := c.Options.Args
-	if len(args) == 0 {
-		args = []string{"."}
-	}
-	sources, done, err := OpenSources(args, c.Options)
+func (c *active) send(ctx context.Context, link transfer.Link, rules *filter.Rules) error {
+	sources, done, err := c.places.Sources(ctx, c.Options)
 	if err != nil {
 		return err
 	}
 	defer done()
-	_, err = transfer.Send(ctx, link, c.Options, sources, rules, c)
+	c.Stats, err = transfer.Send(ctx, link, c.Options, sources, c.places.Rules(rules), c)
 	return err
 }
 
-func (c *active) receive(ctx context.Context, link transfer.Link, rules transfer.Rules) error {
-	dest := "."
-	switch len(c.Options.Args) {
-	case 0:
-	case 1:
-		dest = c.Options.Args[0]
-	default:
-		return proto.Failf(proto.ExitSyntax, "there are %d destinations: %q", len(c.Options.Args), c.Options.Args)
-	}
-	to, err := OpenDest(dest, func(dir string) {
-		if c.Options.Info(options.InfoName) > 0 || strings.Contains(c.Options.LogFormat, "%i") {
-			c.tell(proto.TagInfo, "created directory "+dir)
-		}
-	})
+func (c *active) receive(ctx context.Context, link transfer.Link, rules *filter.Rules) error {
+	to, err := c.places.Dest(c.Options, c.tell)
 	if err != nil {
 		return err
 	}
@@ -158,13 +155,13 @@ func (c *active) receive(ctx context.Context, link transfer.Link, rules transfer
 	if c.Options.ShowsMatches() {
 		AfterAccept(&to, func() { c.tell(proto.TagInfo, DeltaLine(c.Options)) })
 	}
-	_, err = transfer.Receive(ctx, link, c.Options, to, c.Umask, rules, c)
+	c.Stats, err = transfer.Receive(ctx, link, c.Options, to, c.Umask, c.places.Rules(rules), c)
 	return err
 }
 
 // rules reads the client's filter list, if it sends one.
 func (c *active) rules() (*filter.Rules, error) {
-	rules := filter.New(filter.Options{DeleteExcluded: c.Options.DeleteExcluded, CVSIgnore: CVSIgnore()})
+	rules := filter.New(filter.Options{DeleteExcluded: c.Options.DeleteExcluded, CVSIgnore: c.places.CVSIgnore()})
 	if !c.Options.Sender && !session.ReceiverWantsRules(c.a.Caps, c.Options) {
 		return rules, session.AddCVS(c.a.Caps, c.Options, rules)
 	}
@@ -196,7 +193,22 @@ func (c *active) giveUp(err error) {
 	if c.a.Caps.ExitMessages {
 		c.w.Message(proto.TagErrorExit, wire.AppendInt32(nil, int32(proto.ExitCode(err))))
 	}
-	_ = c.w.Flush() // the client may be gone already
+	if c.w.Flush() == nil { // else the client is gone already
+		c.hearOut()
+	}
+}
+
+// hearOut takes what the client is still sending, so that it reads why the
+// session ends before it notices that nobody listens. One that is told the
+// code leaves by itself.
+func (c *active) hearOut() {
+	patience := lastWords
+	if !c.a.Caps.ExitMessages {
+		patience = time.Second
+	}
+	if c.Conn.SetReadDeadline(time.Now().Add(patience)) == nil {
+		_, _ = io.Copy(io.Discard, c.Conn)
+	}
 }
 
 func (c *active) complain(err error) { fmt.Fprintf(c.Err, "rsync: %v\n", err) }

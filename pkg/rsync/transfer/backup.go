@@ -87,7 +87,8 @@ func (b *backups) keep(p string, move bool) (moved bool, err error) {
 		}
 	}
 	moved, err = b.take(root, p, name, move, info)
-	if errors.Is(err, syscall.EISDIR) || errors.Is(err, syscall.EEXIST) || errors.Is(err, syscall.ENOTEMPTY) {
+	inTheWay := errors.Is(err, syscall.EISDIR) || errors.Is(err, syscall.EEXIST) || errors.Is(err, syscall.ENOTEMPTY)
+	if inTheWay && !b.dest.Spare {
 		if err := root.RemoveAll(context.Background(), name, rootfs.RemoveOptions{}); err != nil {
 			return false, err
 		}
@@ -227,6 +228,9 @@ func (b *backups) makeDirs(dir string) error {
 		if statErr != nil || info.IsDir() {
 			b.made[dir] = struct{}{}
 			return statErr
+		}
+		if b.dest.Spare {
+			return &fs.PathError{Op: "make a folder for backups", Path: name, Err: syscall.ENOTDIR}
 		}
 		// an older backup, of a file
 		if err = b.to.root.Remove(name); err == nil {

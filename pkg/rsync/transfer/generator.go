@@ -158,6 +158,7 @@ func (g *generator) entry(index int32) error {
 		return g.tolerate(err)
 	}
 	if !g.redoing && g.passedOver(e, have, exists) {
+		g.existing(e, p, have, exists)
 		return nil
 	}
 	if waits, err := g.linkLater(index, e); waits || err != nil {
@@ -170,7 +171,7 @@ func (g *generator) entry(index int32) error {
 		err = g.file(index, e, p, have, exists)
 	case e.IsLink() && g.opt.Links:
 		err = g.link(index, e, p, have, exists)
-	case e.IsDevice() && g.opt.Devices && g.mayMakeDevices(), e.IsSpecial() && g.opt.Specials:
+	case !g.opt.DropDevices && (e.IsDevice() && g.opt.Devices && g.mayMakeDevices() || e.IsSpecial() && g.opt.Specials):
 		err = g.node(index, e, p, have, exists)
 	case g.opt.Info(options.InfoNonreg) > 0:
 		g.report(proto.TagInfo, "skipping non-regular file %q", p)
@@ -241,6 +242,24 @@ func (g *generator) passedOver(e *filelist.Entry, have rootfs.Info, exists bool)
 		return true
 	}
 	return false
+}
+
+// existing tells of what is left as it is because it exists.
+func (g *generator) existing(e *filelist.Entry, p string, have rootfs.Info, exists bool) {
+	if g.dest.Existing == nil || !exists || !g.opt.IgnoreExisting {
+		return
+	}
+	same := (e.Mode^have.Mode)&filelist.ModeType == 0
+	switch {
+	case same && e.IsRegular():
+		same = g.unchanged(e, p, have)
+	case same && e.IsLink():
+		target, err := g.root.Readlink(p)
+		same = err == nil && g.unmunge(target) == e.Target()
+	}
+	if !same {
+		g.dest.Existing(p)
+	}
 }
 
 func (g *generator) sizeExempt(e *filelist.Entry) bool {

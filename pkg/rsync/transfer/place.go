@@ -30,7 +30,8 @@ func (r *receiver) openPlace(option, dir string) (place, error) {
 		}
 		pl.rel = path.Clean("./" + strings.Repeat("../", up) + dir)
 	}
-	if r.refused(pl.rel, true) {
+	granted := r.dest.Granted != nil && r.dest.Granted(dir)
+	if !granted && r.refused(pl.rel, true) {
 		return pl, proto.Failf(proto.ExitSyntax, "Your options have been rejected by the server.")
 	}
 	if r.dest.Aside == nil {

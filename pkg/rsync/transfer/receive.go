@@ -34,9 +34,18 @@ type Dest struct {
 	// below Root. It may not be there yet: the path is what is missing below
 	// the new Root, "." for nothing.
 	Aside func(at, dir string) (root *rootfs.Root, path string, err error)
+	// Granted, if not nil, reports folders besides the destination that no
+	// peer has named: the rules do not bind them.
+	Granted func(dir string) bool
 	// Accept, if not nil, is called with the counts of the list before
 	// anything is done. An error ends the run with nothing changed.
 	Accept func(Stats) error
+	// Existing, if not nil, is told of what --ignore-existing has left as it is
+	// though the sending side has something else, from any goroutine.
+	Existing func(path string)
+	// Spare keeps folders, and files in the place of folders, that are in the
+	// way of a backup; the file that it is of is left as it is, with an error.
+	Spare bool
 	// SweepTemps also removes what a killed run has left behind under
 	// temporary names, in the folders that are looked at.
 	SweepTemps bool
