@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/empegsync/empegsync/pkg/memdir"
 )
 
 // binaryVar names the binary under test: TestMain builds it once, and children
@@ -53,27 +55,13 @@ func buildAndRun(m *testing.M) int {
 		fmt.Fprintf(os.Stderr, "build the binary to test: %v\n%s", err, out)
 		return 1
 	}
-	if err := errors.Join(os.Setenv(binaryVar, binary), useMemory()); err != nil {
+	// A pull syncs the file system it writes to, which on a disk that others use
+	// waits for all that they have written.
+	if err := errors.Join(os.Setenv(binaryVar, binary), memdir.Use()); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	return m.Run()
-}
-
-// useMemory has the tests lay out their players in memory where there is room.
-// A pull syncs the file system it writes to, which on a disk that others use
-// waits for all that they have written.
-func useMemory() error {
-	const memory, room = "/dev/shm", 512 << 20
-	var st syscall.Statfs_t
-	if err := syscall.Statfs(memory, &st); err != nil || int64(st.Bavail)*int64(st.Bsize) < room {
-		return nil
-	}
-	dir, err := os.MkdirTemp(memory, "empegsync-test")
-	if err != nil {
-		return nil
-	}
-	return errors.Join(os.Remove(dir), os.Setenv("TMPDIR", memory))
 }
 
 // inNamespace runs the test once more, alone, in a child with a user and a mount

@@ -20,6 +20,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/empegsync/empegsync/pkg/memdir"
 	"github.com/empegsync/empegsync/pkg/rsync/conf"
 	"github.com/empegsync/empegsync/pkg/rsync/daemon"
 )
@@ -35,7 +36,7 @@ func TestMain(m *testing.M) {
 			os.Exit(beShortOfDescriptors())
 		}
 	}
-	os.Exit(m.Run())
+	memdir.Main(m)
 }
 
 func beWorker() int {

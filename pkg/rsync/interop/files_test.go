@@ -5,6 +5,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/empegsync/empegsync/pkg/memdir"
 )
 
 // variedTree is a source with all kinds of files.
@@ -129,7 +131,11 @@ func TestTempDir(t *testing.T) {
 		variedDest(s, dir)
 		s.must(os.MkdirAll(dir+"/tmp", 0o755))
 	}}
-	onFiles(t, o, "-ai --temp-dir=tmp", "-ai --temp-dir=/dev/shm --fsync -b", "-ai --temp-dir=/dev/shm --partial-dir=x --delay-updates")
+	other := memdir.Elsewhere(t)
+	for name, line := range map[string]string{"fsync": "-ai --fsync -b", "delayed": "-ai --partial-dir=x --delay-updates"} {
+		t.Run(name, func(t *testing.T) { onFiles(t, o, line+" --temp-dir="+other) })
+	}
+	onFiles(t, o, "-ai --temp-dir=tmp")
 	o.silent = true // rsync tells of no file that it cannot make
 	onFiles(t, o, "-a --temp-dir=tmp --delete")
 }

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/empegsync/empegsync/pkg/memdir"
 	"github.com/empegsync/empegsync/pkg/rsync/client"
 	"github.com/empegsync/empegsync/pkg/rsync/options"
 	"github.com/empegsync/empegsync/pkg/rsync/proto"
@@ -36,7 +37,7 @@ func TestMain(m *testing.M) {
 	case os.Getenv(beServer) != "":
 		os.Exit(ourServer(os.Args[1:]))
 	}
-	os.Exit(m.Run())
+	memdir.Main(m)
 }
 
 // ourServer is our side of a remote shell.

@@ -1,0 +1,9 @@
+package filter
+
+import (
+	"testing"
+
+	"github.com/empegsync/empegsync/pkg/memdir"
+)
+
+func TestMain(m *testing.M) { memdir.Main(m) }
