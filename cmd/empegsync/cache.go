@@ -20,7 +20,9 @@ import (
 
 // cacheCmd is the package cache.
 type cacheCmd struct {
-	Serve cacheServeCmd `cmd:"" default:"withargs" help:"Serve: an HTTP proxy that fetches each package once."`
+	Serve  cacheServeCmd  `cmd:"" default:"withargs" help:"Serve: an HTTP proxy that fetches each package once."`
+	Clean  cacheCleanCmd  `cmd:"" help:"Remove what no list names any more, and what a quota has no room for."`
+	Import cacheImportCmd `cmd:"" help:"Take a folder of distfiles over, as repcacheman did."`
 }
 
 // cacheServeCmd takes http-replicator's options.

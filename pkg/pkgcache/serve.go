@@ -54,6 +54,11 @@ func (c *Cache) whole(w http.ResponseWriter, r *http.Request, o *store.Object, s
 	if o.Known {
 		h.Set("Age", strconv.Itoa(max(0, int(c.now().Sub(o.Meta.Checked).Seconds()))))
 	}
+	if now := c.now(); now.Sub(o.Used) > time.Hour {
+		if err := o.Touch(now); err != nil {
+			c.Log.Debug("note that a file is used", "key", o.Meta.Key, "err", err)
+		}
+	}
 	c.content(w, r, o.File, o.ModTime, state)
 }
 

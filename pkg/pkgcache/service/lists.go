@@ -3,7 +3,9 @@ package service
 import (
 	"context"
 	"log/slog"
+	"time"
 
+	"github.com/empegsync/empegsync/pkg/pkgcache/clean"
 	"github.com/empegsync/empegsync/pkg/pkgcache/fill"
 	"github.com/empegsync/empegsync/pkg/pkgcache/known"
 	"github.com/empegsync/empegsync/pkg/pkgcache/settings"
@@ -20,9 +22,40 @@ func Lists(set *settings.Settings, main *store.Store, log *slog.Logger) *known.L
 	return &known.Lists{Trees: trees, Store: main, Log: log}
 }
 
+// Cleaner cleans a store as the settings say.
+func Cleaner(set *settings.Settings, main *store.Store, lists *known.Lists, log *slog.Logger) *clean.Cleaner {
+	return &clean.Cleaner{
+		Store: main, Reference: lists.Reference, Log: log,
+		Limits: clean.Limits{Quota: set.Quota, MinFree: set.MinFree, Unlisted: set.Unlisted, Parts: set.Parts},
+	}
+}
+
+// sweep removes what crashes have left, now and every day.
+func (s *Service) sweep(ctx context.Context) {
+	if s.set.Parts == 0 {
+		return
+	}
+	daily := time.NewTicker(24 * time.Hour)
+	defer daily.Stop()
+	for {
+		if err := s.cleaner.Sweep(); err != nil {
+			s.log.Warn("what crashes have left stays", "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-daily.C:
+		}
+	}
+}
+
 // told is what the fills report to.
 func (s *Service) told(e fill.Event) {
-	if e.Kept && e.Store == s.fills.Store && known.IsList(e.Key) {
+	if !e.Kept || e.Store != s.fills.Store {
+		return
+	}
+	s.cleaner.Added(e.Bytes)
+	if known.IsList(e.Key) {
 		select {
 		case s.came <- e.Key:
 		default:

@@ -20,6 +20,7 @@ import (
 
 	"github.com/empegsync/empegsync/pkg/pkgcache"
 	"github.com/empegsync/empegsync/pkg/pkgcache/access"
+	"github.com/empegsync/empegsync/pkg/pkgcache/clean"
 	"github.com/empegsync/empegsync/pkg/pkgcache/fill"
 	"github.com/empegsync/empegsync/pkg/pkgcache/known"
 	"github.com/empegsync/empegsync/pkg/pkgcache/rules"
@@ -29,15 +30,16 @@ import (
 
 // Service is a cache ready to serve.
 type Service struct {
-	set    *settings.Settings
-	log    *slog.Logger
-	cache  *pkgcache.Cache
-	fills  *fill.Group
-	lists  *known.Lists
-	came   chan string // lists that have come, by key
-	stores []*store.Store
-	stop   context.CancelFunc
-	all    sync.WaitGroup // what works beside the answers
+	set     *settings.Settings
+	log     *slog.Logger
+	cache   *pkgcache.Cache
+	fills   *fill.Group
+	lists   *known.Lists
+	cleaner *clean.Cleaner
+	came    chan string // lists that have come, by key
+	stores  []*store.Store
+	stop    context.CancelFunc
+	all     sync.WaitGroup // what works beside the answers
 }
 
 // New opens the folders. name is the host's, for Via lines.
@@ -62,10 +64,11 @@ func New(set *settings.Settings, name string, log *slog.Logger) (_ *Service, err
 		return nil, err
 	}
 	s.lists = Lists(set, main, log)
+	s.cleaner = Cleaner(set, main, s.lists, log)
 	transport := s.transport()
 	s.fills = &fill.Group{
 		Store: main, Client: &http.Client{Transport: transport}, Log: log, Context: ctx, Stall: set.Stall, PerHost: set.PerHost,
-		Room: func(_ string, n int64) error { return s.room(main, n) },
+		Room: func(_ string, n int64) error { return s.room(ctx, n) },
 		Tell: s.told,
 	}
 	if set.Rate > 0 {
@@ -77,6 +80,7 @@ func New(set *settings.Settings, name string, log *slog.Logger) (_ *Service, err
 	}
 	s.all.Go(func() { s.lists.Watch(ctx, time.Minute) })
 	s.all.Go(func() { s.read(ctx) })
+	s.all.Go(func() { s.sweep(ctx) })
 	return s, nil
 }
 
@@ -204,16 +208,14 @@ func (s *Service) tunnel(to string) bool {
 	return false
 }
 
-// room reports whether a file of n bytes, -1 if not known, may be kept.
-func (s *Service) room(st *store.Store, n int64) error {
-	free, err := st.Free()
-	if err != nil {
-		return err
+// room makes room for a file of n bytes, -1 if not known.
+func (s *Service) room(ctx context.Context, n int64) error {
+	var arriving int64
+	for _, f := range s.fills.Running() {
+		have, length, _ := f.Progress()
+		arriving += max(have, length)
 	}
-	if need := max(n, 0) + s.set.MinFree; free < need {
-		return fmt.Errorf("%d bytes are free, %d are needed with what is to stay free (parameter \"min free\"); see empegsync cache clean", free, need)
-	}
-	return nil
+	return s.cleaner.Room(ctx, n, arriving)
 }
 
 // Listen listens where the settings say.

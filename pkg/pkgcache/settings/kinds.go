@@ -43,7 +43,7 @@ func number(least, most int, field func(*Settings) *int) func(*Settings, string)
 
 func size(field func(*Settings) *int64) func(*Settings, string) error {
 	return func(s *Settings, v string) (err error) {
-		*field(s), err = parseSize(v)
+		*field(s), err = ParseSize(v)
 		return err
 	}
 }

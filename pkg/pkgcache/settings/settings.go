@@ -45,6 +45,7 @@ type Settings struct {
 	Groups  []rules.Group
 	MaxAge  time.Duration
 	MinFree int64    // bytes of the file system
+	Quota   int64    // bytes of all files, 0: any
 	Connect []string // host:port, "*." in front for all below a domain
 	Private []netip.Prefix
 	Ports   []uint16
@@ -55,12 +56,18 @@ type Settings struct {
 	// Manifests are the portage trees that tell what distfiles must be. nil:
 	// those that this machine has.
 	Manifests []string
+	// Unlisted and Parts are how long files stay that no list names any more,
+	// and unfinished ones; 0: for ever.
+	Unlisted, Parts time.Duration
 }
+
+const day = 24 * time.Hour
 
 // Default is a cache as http-replicator is by default.
 func Default() *Settings {
 	return &Settings{
 		Dir: "/var/cache/http-replicator", Port: 8080, Presets: rules.Presets(), MinFree: 64 << 20, MaxAge: 0, PerHost: 4, Stall: time.Minute,
+		Unlisted: 30 * day, Parts: 7 * day,
 	}
 }
 
@@ -95,8 +102,8 @@ func (s *Settings) SetParent(v string) error {
 	return nil
 }
 
-// parseSize reads bytes, with K, M, G or T for powers of 1024.
-func parseSize(v string) (int64, error) {
+// ParseSize reads bytes, with K, M, G or T for powers of 1024.
+func ParseSize(v string) (int64, error) {
 	digits := strings.TrimRight(strings.ToUpper(v), "B")
 	shift := 0
 	if digits != "" {

@@ -112,12 +112,12 @@ func TestParent(t *testing.T) {
 
 func TestSizes(t *testing.T) {
 	for s, want := range map[string]int64{"0": 0, "5": 5, "1k": 1 << 10, "20G": 20 << 30, "3MB": 3 << 20, "2T": 2 << 40} {
-		if n, err := parseSize(s); err != nil || n != want {
+		if n, err := ParseSize(s); err != nil || n != want {
 			t.Errorf("%q: %d, %v", s, n, err)
 		}
 	}
 	for _, bad := range []string{"", "K", "-1", "1.5G", "99999999999T", "5x"} {
-		if n, err := parseSize(bad); err == nil {
+		if n, err := ParseSize(bad); err == nil {
 			t.Errorf("%q: %d", bad, n)
 		}
 	}

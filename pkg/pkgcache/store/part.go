@@ -134,7 +134,8 @@ func (p *Part) commit(m Meta, modTime time.Time) error {
 		return err
 	}
 	if !modTime.IsZero() {
-		if err := s.root.Chtimes(name, modTime, modTime); err != nil {
+		// It was used when it came, however old it is.
+		if err := s.root.Chtimes(name, time.Time{}, modTime); err != nil {
 			return err
 		}
 	}

@@ -12,6 +12,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Store is a folder of cached files. Its methods may be used from many
@@ -47,8 +49,16 @@ type Object struct {
 	*os.File
 	Size    int64 // bytes
 	ModTime time.Time
-	Meta    Meta // zero but for Key if nothing is known of the file
-	Known   bool // whether Meta is of this file
+	Used    time.Time // when it was last read, as far as the file system tells
+	Meta    Meta      // zero but for Key if nothing is known of the file
+	Known   bool      // whether Meta is of this file
+}
+
+// Touch notes that the file is used now: file systems that are mounted with
+// relatime or noatime do not.
+func (o *Object) Touch(now time.Time) error {
+	times := []unix.Timespec{unix.NsecToTimespec(now.UnixNano()), {Nsec: unix.UTIME_OMIT}}
+	return unix.UtimesNanoAt(unix.AT_FDCWD, fmt.Sprint("/proc/self/fd/", o.Fd()), times, 0)
 }
 
 // Open opens a store; the folder must exist.
@@ -94,9 +104,16 @@ func (s *Store) Get(key string) (*Object, error) {
 		f.Close()
 		return nil, err
 	}
-	o := &Object{File: f, Size: info.Size(), ModTime: info.ModTime()}
+	o := &Object{File: f, Size: info.Size(), ModTime: info.ModTime(), Used: used(info)}
 	o.Meta, o.Known = s.meta(key, info)
 	return o, nil
+}
+
+func used(info fs.FileInfo) time.Time {
+	if st, ok := info.Sys().(*syscall.Stat_t); ok {
+		return time.Unix(int64(st.Atim.Sec), int64(st.Atim.Nsec))
+	}
+	return info.ModTime()
 }
 
 // meta reads what is known of the file that info is of.
@@ -201,10 +218,7 @@ func (s *Store) Each(f func(Item) error) error {
 		if err != nil {
 			return nil // gone meanwhile
 		}
-		it := Item{Key: key, Size: info.Size(), ModTime: info.ModTime(), Used: info.ModTime()}
-		if st, ok := info.Sys().(*syscall.Stat_t); ok {
-			it.Used = time.Unix(int64(st.Atim.Sec), int64(st.Atim.Nsec))
-		}
+		it := Item{Key: key, Size: info.Size(), ModTime: info.ModTime(), Used: used(info)}
 		it.Meta, it.Known = s.meta(key, info)
 		return f(it)
 	})
