@@ -182,6 +182,29 @@ func TestFsyncAcrossParts(t *testing.T) {
 	}
 }
 
+// Files that wait to be committed do not wait for one that the sender cannot
+// open.
+func TestFsyncWhenLastVanishes(t *testing.T) {
+	p := newPair(t)
+	p.opt.Fsync = true
+	p.file(p.src+"/a", strings.Repeat("x", maxWaitingBytes-1), 0)
+	p.file(p.src+"/z", "gone", 0)
+	p.onItem = func(e *filelist.Entry) {
+		if e.Base == "a" {
+			if err := os.Remove(p.src + "/z"); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	p.run(context.Background())
+	if proto.ExitCode(p.sendErr) != proto.ExitVanished {
+		t.Errorf("the sender ends with %v", p.sendErr)
+	}
+	if got := p.tree(p.dst); got != "a" {
+		t.Errorf("there is %q", got)
+	}
+}
+
 // Folders get their times though files, subfolders and deletions came later.
 func TestFolderTimesAcrossParts(t *testing.T) {
 	for _, mode := range []options.DeleteMode{options.DeleteDuring, options.DeleteDelay} {

@@ -147,7 +147,9 @@ func (f *fileReceiver) item(it item, e *filelist.Entry) error {
 // generator waits and that no other file will come before it goes on.
 func (r *receiver) arrived() bool { return r.outstanding.Add(-1) == 0 && r.idle.Load() }
 
-// settle tells the generator how a file that was asked for has ended.
+// settle tells the generator how a file that was asked for has ended, and wakes
+// it when that was the last one of its part: being woken for each small file
+// would cost as much as the file.
 func (r *receiver) settle(p *part, e *filelist.Entry, ok bool) {
 	if !r.Caps.IncRecurse {
 		return
@@ -155,7 +157,7 @@ func (r *receiver) settle(p *part, e *filelist.Entry, ok bool) {
 	if _, _, linked := e.Inode(); linked && r.opt.HardLinks {
 		r.events.ended(outcome{e, ok})
 	}
-	if p.open.Add(-1) == 0 || r.idle.Load() {
+	if p.open.Add(-1) == 0 {
 		r.events.poke()
 	}
 }
@@ -166,8 +168,10 @@ func (f *fileReceiver) notSent(index int32) {
 	if e == nil || index < p.Start || !p.asked.take(index-p.Start) {
 		return
 	}
-	f.arrived()
 	f.settle(p, e, false)
+	if f.arrived() {
+		f.events.poke() // what waits to be committed has nothing more to wait for
+	}
 }
 
 // before looks at what the file will replace, unless the generator has just
