@@ -17,6 +17,8 @@ gcc|gcc|required|the race detector links with it
 rz|lrzsz|required|a player side of a serial line
 busybox|busybox|required|a small shell to try scripts for players with
 git|git|required|tells the version
+sshd|openssh-server|required|the hosts that synk keeps in sync
+ssh|openssh-client|required|how it reaches them
 qemu-system-arm|qemu-system-arm|optional|make vmtest and make image run boards in it
 mke2fs|e2fsprogs|optional|makes the disks of such boards
 /usr/share/sounds/freedesktop/stereo|sound-theme-freedesktop|required|real sound files as tunes

@@ -26,6 +26,7 @@ type cli struct {
 	Backup  backupCmd  `cmd:"" help:"Keep dated snapshots that share what has not changed."`
 	Rsync   rsyncCmd   `cmd:"" help:"Be rsync: the same options, output and exit codes."`
 	Rrsync  rrsyncCmd  `cmd:"" help:"Serve what an ssh key may do with rsync, as its forced command."`
+	Synk    synkCmd    `cmd:"" help:"Keep files alike on many hosts: the newest copy wins."`
 	Cache   cacheCmd   `cmd:"" help:"Be a package cache: fetch each package once, serve it to everyone."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 
@@ -68,6 +69,12 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	}
 	if len(words) > 0 && words[0] == "rrsync" {
 		return runRrsync(ctx, words[1:], &streams{in, out, errOut})
+	}
+	if name == "synk" {
+		return runSynk(ctx, words, &streams{in, out, errOut})
+	}
+	if len(words) > 0 && words[0] == "synk" {
+		return runSynk(ctx, words[1:], &streams{in, out, errOut})
 	}
 	switch name {
 	case "reindex":

@@ -69,7 +69,8 @@ func rooms() []room {
 		{"pkg/backup", service, []string{"pkg/rsync/client", "pkg/rsync/server"}, "snapshots are a policy around a client's pull"},
 		{"pkg/remote", service, []string{"pkg/rsync/server"}, "what a key may do is apart from how it is done: the far end of a transfer, below its directory"},
 		{"pkg/pkgcache", service, nil, "packages are not the player's business"},
-		{"pkg/synk", service, []string{"pkg/rsync/client"}, "copying goes through the client"},
+		{"pkg/synk", service, []string{"pkg/rsync/client", "pkg/rsync/server"},
+			"copying goes through the client; what a path of this machine means, the server knows"},
 
 		{"cmd", program, nil, "verbs read flags and hand over"},
 		{"pkg/memdir", nowhere, nil, "where tests lay out their files is nothing a program must know"},

@@ -126,7 +126,7 @@ func TestSplitCommand(t *testing.T) {
 		{" ", nil},
 		{strings.Repeat("x ", maxWords+1), nil},
 	} {
-		got, err := splitCommand(c.command)
+		got, err := SplitCommand(c.command)
 		if d := cmp.Diff(c.want, got); d != "" || (err == nil) != (c.want != nil) {
 			t.Errorf("%q: %v, -want +got:\n%s", c.command, err, d)
 		}

@@ -142,7 +142,7 @@ func (s Shell) command(r Remote, opt *options.Options, remote []string) ([]strin
 	if shell == "" {
 		shell = "ssh"
 	}
-	words, err := splitCommand(shell)
+	words, err := SplitCommand(shell)
 	if err != nil {
 		return nil, err
 	}

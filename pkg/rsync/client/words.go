@@ -9,11 +9,11 @@ import (
 // maxWords bounds the words of a remote-shell command.
 const maxWords = 1000
 
-// splitCommand takes a remote-shell command apart as rsync does: at spaces; a
+// SplitCommand takes a remote-shell command apart as rsync does: at spaces; a
 // part in single or double quotes keeps its spaces, and a quote doubled inside
 // of its own kind stands for itself. A backslash means nothing
 // (main.c:do_cmd).
-func splitCommand(command string) ([]string, error) {
+func SplitCommand(command string) ([]string, error) {
 	var (
 		words []string
 		word  strings.Builder

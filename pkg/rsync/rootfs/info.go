@@ -11,6 +11,8 @@ type Info struct {
 	MtimeNsec uint32 // 0...999999999
 	Mtime     int64  // seconds since 1970, may be negative
 	Atime     int64  // seconds since 1970
+	Ctime     int64  // seconds since 1970: when content or metadata were last changed
+	CtimeNsec uint32 // 0...999999999
 	Size      int64  // bytes; for a symbolic link the length of its text
 	Rdev      uint64 // of a device node: see Major, Minor and MakeDev
 	Dev, Ino  uint64 // identity of the inode, for hard links and mount points
@@ -101,9 +103,10 @@ func (k *kernel) fstat(fd int, info *Info) error {
 func infoOf(st *unix.Stat_t) Info {
 	sec, nsec := st.Mtim.Unix()
 	atime, _ := st.Atim.Unix()
+	csec, cnsec := st.Ctim.Unix()
 	return Info{
 		Mode: st.Mode, UID: st.Uid, GID: st.Gid, Size: st.Size,
-		Mtime: sec, MtimeNsec: uint32(nsec), Atime: atime,
+		Mtime: sec, MtimeNsec: uint32(nsec), Atime: atime, Ctime: csec, CtimeNsec: uint32(cnsec),
 		Rdev: st.Rdev, Dev: st.Dev, Ino: st.Ino, Nlink: uint64(st.Nlink),
 	}
 }
@@ -121,6 +124,7 @@ func statx(fd int, name string, info *Info) error {
 			*info = Info{
 				Mode: uint32(st.Mode), UID: st.Uid, GID: st.Gid, Size: int64(st.Size),
 				Mtime: st.Mtime.Sec, MtimeNsec: st.Mtime.Nsec, Atime: st.Atime.Sec,
+				Ctime: st.Ctime.Sec, CtimeNsec: st.Ctime.Nsec,
 				Rdev: unix.Mkdev(st.Rdev_major, st.Rdev_minor), Dev: unix.Mkdev(st.Dev_major, st.Dev_minor),
 				Ino: st.Ino, Nlink: uint64(st.Nlink),
 			}

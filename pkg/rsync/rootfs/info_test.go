@@ -33,7 +33,7 @@ func TestLstat(t *testing.T) {
 		}
 		file, _ := p.Lstat("dir/file")
 		want := Info{Mode: file.Mode, UID: uint32(os.Geteuid()), GID: file.GID, Mtime: 1234567890, MtimeNsec: 123456789, Atime: 1234567890,
-			Size: 5, Dev: file.Dev, Ino: file.Ino, Nlink: 2, Rdev: file.Rdev}
+			Ctime: file.Ctime, CtimeNsec: file.CtimeNsec, Size: 5, Dev: file.Dev, Ino: file.Ino, Nlink: 2, Rdev: file.Rdev}
 		if diff := cmp.Diff(want, file); diff != "" || !file.IsRegular() || file.Perm() != 0o644 {
 			t.Errorf("dir/file: (-want +got)\n%s", diff)
 		}
