@@ -299,6 +299,7 @@ func (c *Client) shake(cn *conn, places []Remote, push bool, rules *filter.Rules
 	setup := session.Setup{
 		Caps: caps, Sender: push, Choice: c.Options.ChecksumChoice, Lists: c.Options.Checksum,
 		IncRecurse: c.Options.MayIncRecurse(push),
+		Messages:   c.Options.RemoveSource != options.RemoveNone,
 	}
 	a, err := setup.WithCompression(c.Options).Run(cn.r, cn.w)
 	if err != nil {
@@ -319,6 +320,7 @@ func (c *Client) shake(cn *conn, places []Remote, push bool, rules *filter.Rules
 		R:     cn.r, W: cn.w, Caps: a.Caps, Seed: a.Seed, FileSum: a.FileSum, ListSum: a.ListSum,
 		Compression: a.Compression,
 		PeerFrames:  a.PeerFrames, Abort: cn.close, Busy: func() { session.Touch(cn.Conn) },
+		Local: c.start != nil,
 	}, nil
 }
 

@@ -60,7 +60,7 @@ func (c *Client) startInside(ctx context.Context, args []string, in *inside) (ne
 	if err != nil {
 		return nil, proto.Fail(proto.ExitIPC, err)
 	}
-	s := &server.Session{Options: opt, Conn: session.Pipes(far[0], far[1]), Err: c.Shell.stderr(), Umask: c.Umask}
+	s := &server.Session{Options: opt, Conn: session.Pipes(far[0], far[1]), Err: c.Shell.stderr(), Umask: c.Umask, Local: true}
 	in.result = make(chan error, 1)
 	go func() { in.result <- s.Run(ctx) }()
 	return session.Pipes(toRead, toWrite), nil

@@ -244,6 +244,7 @@ func (c *session) agree(ctx context.Context, t *served, job task) error {
 		Caps: c.caps, Server: true, Sender: opt.Sender, Choice: opt.ChecksumChoice, Lists: opt.Checksum,
 		Letters: opt.ClientInfo, Seed: seed(opt),
 		IncRecurse: opt.MayIncRecurse(opt.Sender),
+		Messages:   opt.RemoveSource != options.RemoveNone,
 	}.WithCompression(opt).Run(c.r, c.w)
 	if err != nil {
 		return err

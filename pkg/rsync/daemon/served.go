@@ -42,6 +42,8 @@ func (t *served) run(ctx context.Context) error {
 	switch {
 	case !t.opt.Sender && t.module.ReadOnly: // main.c:do_server_recv
 		return t.deny(proto.ExitSyntax, "module is read only")
+	case t.opt.Sender && t.opt.RemoveSource != options.RemoveNone && t.module.ReadOnly: // main.c:do_server_sender
+		return t.deny(proto.ExitSyntax, t.opt.RemoveSource.Option()+" cannot be used with a read-only module")
 	case t.opt.Sender && t.module.WriteOnly: // main.c:do_server_sender
 		return t.deny(proto.ExitSyntax, "module is write only")
 	case t.opt.Sender && len(t.opt.Args) == 0, !t.opt.Sender && len(t.opt.Args) != 1:

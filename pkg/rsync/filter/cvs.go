@@ -13,6 +13,9 @@ const cvsDefaults = "RCS SCCS CVS CVS.adm RCSLOG cvslog.* tags TAGS .make.state 
 func cvsRules(o *Options, side flags) ([]*rule, error) {
 	b := &builder{options: o}
 	style := style{flags: noPrefixes | wordSplit | cvs | side | perishable}
+	if o.lastingCVS {
+		style.flags &^= perishable
+	}
 	if err := b.text(cvsDefaults, style); err != nil {
 		return nil, fmt.Errorf("cvs defaults: %w", err)
 	}

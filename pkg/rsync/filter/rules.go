@@ -19,7 +19,8 @@ type Options struct {
 	NULLines bool
 	// CVSIgnore are the user's own additions to the CVS rules of "-C": the text
 	// of ~/.cvsignore, then the value of $CVSIGNORE.
-	CVSIgnore []string
+	CVSIgnore  []string
+	lastingCVS bool
 	// MaxRules bounds the number of rules in the list, and again in each
 	// directory's own rules; 0 stands for DefaultMaxRules.
 	MaxRules int
@@ -49,6 +50,10 @@ func New(o Options) *Rules {
 	}
 	return &Rules{options: o}
 }
+
+// LastingCVS has the rules of "-C" that are added from here on protect what is
+// in folders that are deleted, too, as they do before protocol 30.
+func (r *Rules) LastingCVS() { r.options.lastingCVS = true }
 
 // Len is the number of rules in the list.
 func (r *Rules) Len() int { return len(r.list) }

@@ -34,6 +34,7 @@ type oracle struct {
 	atimes bool                         // compare access times
 	silent bool                         // do not compare the output
 	beside bool                         // compare what is beside the destination, too
+	eats   bool                         // the source loses files: compare what is left of it
 	roles  []string
 }
 
@@ -78,11 +79,22 @@ func (o oracle) run(t *testing.T) {
 			rsh := s.rsh()
 			unread := o.readTimes(t, s.src)
 			w := o.rsync(s, role, rsh, nil, want)
+			left := ""
+			if o.eats {
+				left = o.snapshot(t, s.src)
+				s.must(os.RemoveAll(s.src))
+				o.source(s, s.src)
+			}
 			wantRead := o.readTimes(t, s.src)
 			for p, at := range unread {
 				s.must(accessed(p, at))
 			}
 			g := o.role(s, role, got)
+			if o.eats {
+				if now := o.snapshot(t, s.src); now != left {
+					t.Errorf("the source:%s", difference(left, now))
+				}
+			}
 			if o.beside {
 				want, got = filepath.Dir(want), filepath.Dir(got)
 			}

@@ -65,6 +65,9 @@ func (s *state) finishDelete() *Error {
 			s.Delete = DeleteBefore
 		}
 	}
+	if s.RemoveSource != RemoveNone && s.Sender && s.refuse.refused["delete"] {
+		return refusedError("--delete") // that removes at a sender
+	}
 	switch {
 	case s.Delete == DeleteNone:
 	case !s.TransferDirs():

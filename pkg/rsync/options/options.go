@@ -70,6 +70,23 @@ const (
 	MissingDelete
 )
 
+// RemoveMode says which files the sending side removes.
+type RemoveMode uint8
+
+// The modes: none; --remove-source-files, all but folders that are as they
+// should be at the destination; --remove-sent-files, those whose data went
+// there.
+const (
+	RemoveNone RemoveMode = iota
+	RemoveSource
+	RemoveSent
+)
+
+// Option gives the option that asks for the mode.
+func (m RemoveMode) Option() string {
+	return [...]string{"", "--remove-source-files", "--remove-sent-files"}[m]
+}
+
 // RuleKind says which option brought a filter rule.
 type RuleKind uint8
 
@@ -168,6 +185,7 @@ type Options struct {
 	MaxDelete      Number // 0 forbids every deletion
 	IgnoreErrors   bool
 	Force          bool
+	RemoveSource   RemoveMode // at the sending side
 
 	// How it is transferred.
 	DryRun    bool // -n

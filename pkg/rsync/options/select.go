@@ -23,6 +23,12 @@ func setMissingArgs(m MissingArgs) action {
 	return func(s *state, _ string) *Error { s.MissingArgs = max(s.MissingArgs, m); return nil }
 }
 
+func setRemoveSource(m RemoveMode) action {
+	return func(s *state, _ string) *Error { s.RemoveSource = m; return nil }
+}
+
+func removeSourceWord(o *Options, _ Peer) string { return o.RemoveSource.Option() }
+
 // finishSelection settles --files-from and what it implies.
 func (s *state) finishSelection() *Error {
 	if s.Dirs == DirsOld { // options.c: xfer_dirs >= 4

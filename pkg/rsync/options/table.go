@@ -151,8 +151,9 @@ func deleteRows() []row {
 		flag("force", "", "delete directories that are in the way, with their contents",
 			func(o *Options) *bool { return &o.Force }).noLong().word(125, onlyPush),
 		value("delete-missing-args", "", "", "delete sources that do not exist from the destination", setMissingArgs(MissingDelete)).from("3.1.0"),
-		todo("remove-source-files", "", "", "remove files from the source once copied").from("2.6.9"),
-		todo("remove-sent-files", "", "", "an old form of --remove-source-files"),
+		value("remove-source-files", "", "", "remove files from the source once they are at the destination", setRemoveSource(RemoveSource)).
+			from("2.6.9").toServer(157, removeSourceWord),
+		value("remove-sent-files", "", "", "... but not those that were there already", setRemoveSource(RemoveSent)).from("2.6.4"),
 	}
 }
 

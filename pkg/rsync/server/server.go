@@ -33,6 +33,8 @@ type Session struct {
 	// as nothing is agreed on, and what old versions have no frames for.
 	Err   io.Writer
 	Umask uint32
+	// Local says that the client is in the same process.
+	Local bool
 
 	// Stats is what came of it, set by [Session.Run].
 	Stats transfer.Stats
@@ -104,6 +106,7 @@ func (c *active) shake() error {
 		Caps: caps.OverShell(), Server: true, Sender: c.Options.Sender, Choice: c.Options.ChecksumChoice,
 		Lists: c.Options.Checksum, Letters: c.Options.ClientInfo, Seed: seed(c.Options),
 		IncRecurse: c.Options.MayIncRecurse(c.Options.Sender),
+		Messages:   c.Options.RemoveSource != options.RemoveNone,
 	}.WithCompression(c.Options).Run(c.r, c.w)
 	return err
 }
@@ -124,6 +127,7 @@ func (c *active) serve(ctx context.Context) error {
 		R: c.r, W: c.w, Caps: c.a.Caps, Seed: c.a.Seed, Server: true, FileSum: c.a.FileSum, ListSum: c.a.ListSum,
 		Compression: c.a.Compression,
 		PeerFrames:  c.a.PeerFrames, Abort: func() { c.Conn.Close() },
+		Local: c.Local,
 	}
 	if c.Options.FilesFrom != "" && c.Options.FilesFrom != "-" {
 		if link.Names, err = c.places.Names(c.Options.FilesFrom, c.Options.From0); err != nil {

@@ -21,7 +21,7 @@ func AddCVS(caps proto.Caps, opt *options.Options, rules *filter.Rules) error {
 	if !opt.CVSExclude {
 		return nil
 	}
-	return addCVS(rules, opt.Sender || !caps.ModernFilters, opt.Sender)
+	return addCVS(caps, rules, opt.Sender || !caps.ModernFilters, opt.Sender)
 }
 
 // AddCVSToSend and AddCVSAfter are AddCVS for a client, which sends its rules
@@ -30,7 +30,7 @@ func AddCVSToSend(caps proto.Caps, opt *options.Options, push bool, rules *filte
 	if !opt.CVSExclude {
 		return nil
 	}
-	return addCVS(rules, push && caps.ModernFilters, push)
+	return addCVS(caps, rules, push && caps.ModernFilters, push)
 }
 
 // AddCVSAfter adds what is not sent; see [AddCVSToSend].
@@ -38,10 +38,11 @@ func AddCVSAfter(caps proto.Caps, opt *options.Options, push bool, rules *filter
 	if !opt.CVSExclude {
 		return nil
 	}
-	return addCVS(rules, !push || !caps.ModernFilters, !push)
+	return addCVS(caps, rules, !push || !caps.ModernFilters, !push)
 }
 
-func addCVS(rules *filter.Rules, folders, always bool) error {
+func addCVS(caps proto.Caps, rules *filter.Rules, folders, always bool) error {
+	ageCVS(caps, rules)
 	if folders {
 		if err := rules.Add(cvsFolders); err != nil {
 			return err
@@ -51,4 +52,12 @@ func addCVS(rules *filter.Rules, folders, always bool) error {
 		return rules.Add(cvsAlways)
 	}
 	return nil
+}
+
+// ageCVS gives the rules of "-C" the meaning that they have in a version
+// (exclude.c:get_cvs_excludes).
+func ageCVS(caps proto.Caps, rules *filter.Rules) {
+	if !Dialect(caps).Perishable {
+		rules.LastingCVS()
+	}
 }

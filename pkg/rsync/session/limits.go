@@ -11,6 +11,9 @@ func CheckOptions(caps proto.Caps, opt *options.Options) error {
 	if opt.PruneEmptyDirs && !caps.DirsSortLast {
 		return tooOld(caps, "--prune-empty-dirs", 29)
 	}
+	if opt.RemoveSource != options.RemoveNone && !caps.MuxFromServer {
+		return tooOld(caps, opt.RemoveSource.Option(), 23) // which cannot tell what has arrived
+	}
 	if caps.ItemFlags {
 		return nil
 	}

@@ -25,6 +25,10 @@ type Setup struct {
 	Compress       bool
 	CompressChoice string
 	CompressLevel  int
+	// Messages has a client that receives put what it sends into frames, even
+	// where its version would not, because it will have messages for the sender
+	// (options.c: need_messages_from_generator).
+	Messages bool
 	// IncRecurse is set if this side can do with a list that comes in parts.
 	IncRecurse bool
 	// Server only: the letters that the client has shown, and the seed.
@@ -59,7 +63,7 @@ func (s Setup) Run(r *wire.Reader, w *wire.Writer) (Agreed, error) {
 		}
 	}
 	serverFrames := early || a.Caps.MuxFromServer
-	ours, theirs := a.Caps.MuxFromClient, serverFrames
+	ours, theirs := a.Caps.MuxFromClient || s.Messages && s.serverSends(), serverFrames
 	if s.Server {
 		ours, theirs = theirs, ours
 	}
@@ -277,6 +281,7 @@ const maxRuleBytes = 1 << 20
 // bounded here.
 func ReadRules(r *wire.Reader, caps proto.Caps, rules *filter.Rules) error {
 	left := maxRuleBytes
+	ageCVS(caps, rules)
 	for {
 		n := r.Int32()
 		if n == 0 && r.Err() == nil {

@@ -83,6 +83,7 @@ func (g *generator) keep(index int32, e *filelist.Entry, p string, have rootfs.I
 	if g.opt.DryRun {
 		return
 	}
+	g.upToDate(index, e, p)
 	m := g.meta(e, have, true)
 	if !g.timeDiffers(e, have) {
 		m.Fields &^= rootfs.FieldMtime
@@ -307,6 +308,11 @@ func (g *generator) replace(index int32, e *filelist.Entry, p string, have rootf
 	}
 	if !exists {
 		g.countCreated()
+	}
+	if e.IsLink() {
+		g.success(index, p) // with --remove-sent-files too (generator.c:recv_generator)
+	} else {
+		g.upToDate(index, e, p)
 	}
 	return g.made(e, p)
 }

@@ -36,6 +36,9 @@ func (g *generator) file(index int32, e *filelist.Entry, p string, have rootfs.I
 	b := g.own(p, have, exists)
 	if len(g.alts) > 0 && (!exists || g.opt.Alternative != options.AltCopy) {
 		if done, err := g.altFile(index, e, p, &b); done || err != nil {
+			if err == nil {
+				g.upToDate(index, e, p)
+			}
 			return err
 		}
 	}

@@ -36,6 +36,7 @@ type finished struct {
 	redo  bool
 	done  func() // nil, or called when it is in place
 	part  *part
+	index int32
 	entry *filelist.Entry
 }
 
@@ -102,8 +103,11 @@ func (c *committer) flushLocked() error {
 		err := c.put(f, c.root)
 		if err != nil {
 			c.failFile("rename to %q failed: %v", f.path, reason(err))
-		} else if f.done != nil {
-			f.done()
+		} else {
+			if f.done != nil {
+				f.done()
+			}
+			c.success(f.index, f.path)
 		}
 		c.settle(f.part, f.entry, err == nil)
 	}

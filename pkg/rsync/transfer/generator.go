@@ -237,7 +237,7 @@ func (g *generator) passedOver(e *filelist.Entry, have rootfs.Info, exists bool)
 	if g.sizeExempt(e) {
 		return true
 	}
-	if e.IsRegular() && g.opt.Update && e.Mtime-have.Mtime < max(g.opt.ModifyWindow.Value, 0) {
+	if e.IsRegular() && have.IsRegular() && g.opt.Update && e.Mtime-have.Mtime < max(g.opt.ModifyWindow.Value, 0) {
 		g.stats.Newer++
 		return true
 	}

@@ -139,6 +139,9 @@ func (g *generator) hardLink(index int32, e *filelist.Entry, to string) error {
 	if len(g.alts) > 0 && !exists && e.IsRegular() {
 		if !ok { // the first name is only in another folder
 			if done, err := g.altFile(index, e, p, &like); done || err != nil {
+				if err == nil {
+					g.upToDate(index, e, p)
+				}
 				return err
 			}
 		} else {
@@ -157,6 +160,7 @@ func (g *generator) hardLink(index int32, e *filelist.Entry, to string) error {
 		return nil
 	case exists && have.Dev == there.Dev && have.Ino == there.Ino:
 		g.tell(index, e, 0)
+		g.linked(index, e, p)
 		return nil
 	case exists && have.IsDir():
 		if ok, err := g.makeWay(p, have, "regular file"); !ok {
@@ -177,10 +181,19 @@ func (g *generator) hardLink(index int32, e *filelist.Entry, to string) error {
 	if !exists {
 		g.countCreated()
 	}
+	g.linked(index, e, p)
 	it.flags = g.itemFlags(e, like, it.flags)
 	if like.exists && !exists && g.opt.Alternative == options.AltLink && !g.tellsAll() {
 		return nil
 	}
 	g.tellItem(e, it)
 	return nil
+}
+
+// linked is upToDate for another name of a file. A sender of a version without
+// a goodbye has left by then.
+func (g *generator) linked(index int32, e *filelist.Entry, p string) {
+	if g.Caps.Goodbye {
+		g.upToDate(index, e, p)
+	}
 }

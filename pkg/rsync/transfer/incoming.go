@@ -308,13 +308,14 @@ func (f *fileReceiver) accepted(in *incoming, partial spot, kept bool, m rootfs.
 		if err := f.endInPlace(in, m); err != nil {
 			return err
 		}
+		f.success(in.index, in.path)
 	case f.opt.DelayUpdates && kept:
 		if err := f.delay(in, partial, m); err != nil {
 			return err
 		}
 	default:
 		done := finished{
-			temp: in.temp, held: in.out.f, from: in.into, path: in.path, meta: m, redo: in.redo, part: in.part, entry: in.e,
+			temp: in.temp, held: in.out.f, from: in.into, path: in.path, meta: m, redo: in.redo, part: in.part, index: in.index, entry: in.e,
 		}
 		if kept && (in.into.path != "" || in.from == partial) {
 			done.done = func() { f.dropPartial(partial) }
@@ -386,7 +387,7 @@ func (f *fileReceiver) delay(in *incoming, to spot, m rootfs.Meta) error {
 		}
 		err = f.keepPartial(in, to, m)
 	}
-	f.delayed = append(f.delayed, delayed{to, in.path})
+	f.delayed = append(f.delayed, delayed{to, in.path, in.index})
 	return err
 }
 

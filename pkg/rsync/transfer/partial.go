@@ -91,8 +91,9 @@ func (r *receiver) dropPartialDir(s spot) {
 
 // delayed is a file that waits for the end of a run with --delay-updates.
 type delayed struct {
-	from spot
-	path string
+	from  spot
+	path  string
+	index int32
 }
 
 // update puts the files that have waited into their places
@@ -107,6 +108,7 @@ func (f *fileReceiver) update() error {
 			continue
 		}
 		f.dropPartialDir(d.from)
+		f.success(d.index, d.path)
 	}
 	f.delayed = nil
 	return nil

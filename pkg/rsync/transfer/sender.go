@@ -46,6 +46,9 @@ func Send(ctx context.Context, l Link, opt *options.Options, sources []Source, r
 	s.sums = checksum.NewBlocks(l.FileSum, l.Seed, l.Caps.SeedFirst)
 	s.whole = l.FileSum.NewFile(l.Seed)
 	c.R.OnBlock(c.W.Flush)
+	if opt.RemoveSource != options.RemoveNone && !opt.DryRun {
+		c.onSuccess = s.removeSent
+	}
 	return c.whole(ctx, s.run)
 }
 

@@ -46,6 +46,9 @@ type Link struct {
 	// Nameless is set where ids are not to be turned into names or back here,
 	// while the lists of names still travel (rsyncd.conf: numeric ids).
 	Nameless bool
+	// Local is set if the other side is in this process: a file at the
+	// destination may be the very one at the source.
+	Local bool
 	// PeerFrames is set when what the peer sends comes in frames.
 	PeerFrames bool
 	// Chmod changes the permissions that the list's entries have on this side.
@@ -176,6 +179,7 @@ type common struct {
 
 	onPart      func(index int32) error // reads a part of the list that is announced; nil: none may come
 	onNoSend    func(index int32)       // hears of what the sender could not open; may be nil
+	onSuccess   func(payload []byte)    // hears of what has arrived; may be nil
 	moved       Passage                 // where a file's bytes began to count
 	wake        func()                  // has the owner of W send messages soon; may be nil
 	sending     bool
@@ -269,7 +273,12 @@ func (c *common) setIOError(flag int32) {
 // onMessage handles the frames from the peer that are not data.
 func (c *common) onMessage(tag proto.Tag, payload []byte) error {
 	switch tag {
-	case proto.TagNoop, proto.TagIOTimeout, proto.TagStats, proto.TagSuccess, proto.TagRedo:
+	case proto.TagNoop, proto.TagIOTimeout, proto.TagStats, proto.TagRedo:
+		return nil
+	case proto.TagSuccess:
+		if c.onSuccess != nil {
+			c.onSuccess(payload)
+		}
 		return nil
 	case proto.TagNoSend:
 		if c.onNoSend != nil && len(payload) == 4 {
