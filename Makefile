@@ -20,7 +20,7 @@ BOARD       := -tags board $(foreach p,$(APART),-gcflags=$(p)=-l)
 
 export GO STATICCHECK FUZZTIME VERSION
 
-.PHONY: all arm demo test unit deps lint vuln test-race test-386 test-arm fuzz-short reproducible fuzz bench image vmtest clean help
+.PHONY: all arm demo test unit deps lint vuln test-race test-386 test-arm fuzz-short reproducible fuzz bench image vmtest packages clean help
 
 all: ## build bin/empegsync for this machine
 	CGO_ENABLED=0 $(BUILD) -o bin/empegsync ./cmd/empegsync
@@ -78,6 +78,9 @@ image: arm ## run an emulated ARM board on this terminal: port 873 is 8730 here;
 
 vmtest: arm ## boot emulated ARM boards and show from power-on what players go through; VMTEST='-run TestVM/TwoBoards' for one part
 	scripts/vmtest.sh dist/empegsync-linux-armv5 $(VMTEST)
+
+packages: ## build Debian packages for amd64, armhf and armel, and install each in a root of its own
+	scripts/packages.sh
 
 clean: ## remove what the other targets made
 	rm -rf bin dist

@@ -12,9 +12,13 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
+
+	sd "github.com/coreos/go-systemd/v22/daemon"
 
 	"github.com/empegsync/empegsync/pkg/mounts"
 	"github.com/empegsync/empegsync/pkg/player"
@@ -59,7 +63,7 @@ func (c *serveCmd) Run(ctx context.Context, s *streams) (err error) {
 		return err
 	}
 	logs := serverLog(cfg, s.err)
-	ln, err := daemon.Listen(ctx, cfg.Global, c.Address)
+	ln, err := c.listen(ctx, cfg.Global)
 	if err != nil {
 		return err
 	}
@@ -81,7 +85,11 @@ func (c *serveCmd) Run(ctx context.Context, s *streams) (err error) {
 		Worker: spawner(logs),
 	}
 	defer c.reread(srv, log)()
+	tell(sd.SdNotifyReady)
+	stopping := sync.OnceFunc(func() { tell(sd.SdNotifyStopping) })
+	defer context.AfterFunc(ctx, stopping)()
 	err = srv.Serve(ctx, ln)
+	stopping()
 	log.Info("stopped")
 	return err
 }
@@ -123,10 +131,12 @@ func (c *serveCmd) reread(srv *daemon.Server, log *slog.Logger) (stop func()) {
 	signal.Notify(hangups, syscall.SIGHUP)
 	go func() {
 		for range hangups {
+			tell(sd.SdNotifyReloading + "\nMONOTONIC_USEC=" + strconv.FormatInt(monotonic(), 10))
 			cfg, origin, err := c.load()
 			if err == nil {
 				err = srv.Reload(cfg)
 			}
+			tell(sd.SdNotifyReady)
 			if err != nil {
 				for line := range strings.Lines(err.Error()) {
 					log.Error("the configuration is not read again: " + strings.TrimSpace(line))
