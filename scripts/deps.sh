@@ -8,6 +8,8 @@ set -euo pipefail
 # it, whether tests need it, and what for.
 readonly table='
 rsync|rsync|required|the peer that every transfer is tested against
+/usr/sbin/sshd|openssh-server|required|restricted keys are tried with it
+ssh|openssh-client|required|the way to it
 qemu-arm|qemu-user|required|runs the ARM binary
 shellcheck|shellcheck|required|make lint reads the scripts with it
 unshare|util-linux|required|the demo makes a namespace of its own with it

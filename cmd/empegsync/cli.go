@@ -19,16 +19,17 @@ import (
 
 // cli is the command line.
 type cli struct {
-	Boot    bootCmd    `cmd:"" help:"Put right what a player lacks when it starts: loopback, hostname, /etc/hosts, passwd, group."`
-	Serve   serveCmd   `cmd:"" help:"Serve the modules of an rsyncd.conf, or the drives."`
-	Pull    pullCmd    `cmd:"" help:"Make this player's music like the master's, both drives."`
-	Reindex reindexCmd `cmd:"" help:"Remove the player's database files, so that it rebuilds them."`
-	Backup  backupCmd  `cmd:"" help:"Keep dated snapshots that share what has not changed."`
-	Rsync   rsyncCmd   `cmd:"" help:"Be rsync: the same options, output and exit codes."`
-	Rrsync  rrsyncCmd  `cmd:"" help:"Serve what an ssh key may do with rsync, as its forced command."`
-	Synk    synkCmd    `cmd:"" help:"Keep files alike on many hosts: the newest copy wins."`
-	Cache   cacheCmd   `cmd:"" help:"Be a package cache: fetch each package once, serve it to everyone."`
-	Version versionCmd `cmd:"" help:"Print the version."`
+	Boot      bootCmd      `cmd:"" help:"Put right what a player lacks when it starts: loopback, hostname, /etc/hosts, passwd, group."`
+	Serve     serveCmd     `cmd:"" help:"Serve the modules of an rsyncd.conf, or the drives."`
+	Pull      pullCmd      `cmd:"" help:"Make this player's music like the master's, both drives."`
+	Reindex   reindexCmd   `cmd:"" help:"Remove the player's database files, so that it rebuilds them."`
+	Backup    backupCmd    `cmd:"" help:"Keep dated snapshots that share what has not changed."`
+	Rsync     rsyncCmd     `cmd:"" help:"Be rsync: the same options, output and exit codes."`
+	Rrsync    rrsyncCmd    `cmd:"" help:"Serve what an ssh key may do with rsync, as its forced command."`
+	Authorize authorizeCmd `cmd:"" help:"Make the line of authorized_keys that lets an ssh key do one thing with rsync."`
+	Synk      synkCmd      `cmd:"" help:"Keep files alike on many hosts: the newest copy wins."`
+	Cache     cacheCmd     `cmd:"" help:"Be a package cache: fetch each package once, serve it to everyone."`
+	Version   versionCmd   `cmd:"" help:"Print the version."`
 
 	Install   installCmd   `cmd:"" help:"Put this program on a player, so that it starts with it."`
 	Setup     setupCmd     `cmd:"" help:"Ask what an installed player shall be, and write its configuration."`

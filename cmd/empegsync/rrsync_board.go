@@ -30,3 +30,19 @@ func runRrsync(_ context.Context, _ []string, s *streams) int {
 	fmt.Fprintln(s.err, "rrsync:", errNoKeys)
 	return exitUsage
 }
+
+// authorizeCmd stands where lines for such keys are made.
+type authorizeCmd struct {
+	Words []string `arg:"" optional:"" passthrough:"" help:"Not in this build."`
+}
+
+// Help implements kong's detailed help.
+func (authorizeCmd) Help() string {
+	return `This build is for boards and makes no lines of authorized_keys; the one for PCs does.
+
+Example:
+  empegsync authorize --key laptop.pub --ro /srv/music`
+}
+
+// Run implements the verb.
+func (authorizeCmd) Run() error { return &coded{errNoKeys, exitUsage} }

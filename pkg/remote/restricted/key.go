@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -116,15 +117,17 @@ func (k *Key) Close() {
 	}
 }
 
-// Holds reports whether a file lies in one of the directories, where clients
-// could reach it.
+// Holds reports whether a file lies, or would lie, in one of the directories,
+// where clients could reach it.
 func (k *Key) Holds(file string) bool {
-	dir, err := filepath.EvalSymlinks(filepath.Dir(file))
-	if err == nil {
-		dir, err = filepath.Abs(dir)
+	dir, err := filepath.Abs(filepath.Dir(file))
+	real, err2 := filepath.EvalSymlinks(dir)
+	for errors.Is(err2, fs.ErrNotExist) && dir != "/" {
+		dir = filepath.Dir(dir)
+		real, err2 = filepath.EvalSymlinks(dir)
 	}
-	return err != nil || slices.ContainsFunc(k.dirs, func(d *Dir) bool {
-		return d.path == "/" || dir == d.path || strings.HasPrefix(dir, d.path+"/")
+	return err != nil || err2 != nil || slices.ContainsFunc(k.dirs, func(d *Dir) bool {
+		return d.path == "/" || real == d.path || strings.HasPrefix(real, d.path+"/")
 	})
 }
 
