@@ -60,10 +60,10 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	name := filepath.Base(args[0])
 	words := args[1:]
 	if name == "rsync" {
-		return runRsync(ctx, words, &streams{in, out, errOut})
+		return runRsync(ctx, args[:1], words, &streams{in, out, errOut})
 	}
 	if len(words) > 0 && words[0] == "rsync" {
-		return runRsync(ctx, words[1:], &streams{in, out, errOut})
+		return runRsync(ctx, args[:2], words[1:], &streams{in, out, errOut})
 	}
 	if name == "rrsync" {
 		return runRrsync(ctx, words, &streams{in, out, errOut})

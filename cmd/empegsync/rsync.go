@@ -26,7 +26,7 @@ type rsyncCmd struct {
 
 // Run implements the verb.
 func (c *rsyncCmd) Run(ctx context.Context, s *streams) error {
-	if code := runRsync(ctx, c.Words, s); code != exitOK {
+	if code := runRsync(ctx, []string{"empegsync", "rsync"}, c.Words, s); code != exitOK {
 		return &coded{fmt.Errorf("rsync ended with code %d", code), code}
 	}
 	return nil
@@ -35,7 +35,10 @@ func (c *rsyncCmd) Run(ctx context.Context, s *streams) error {
 // rsyncRun is one run under rsync's name.
 type rsyncRun struct {
 	*streams
-	opt    *options.Options
+	opt *options.Options
+	// the command line: what starts this program as rsync, and the words behind
+	program, words []string
+
 	report *client.Report
 	client *client.Client
 	caps   proto.Caps
@@ -43,7 +46,8 @@ type rsyncRun struct {
 }
 
 // runRsync is rsync: the same command lines, lines of output and exit codes.
-func runRsync(ctx context.Context, words []string, s *streams) int {
+// program are the words that start it.
+func runRsync(ctx context.Context, program, words []string, s *streams) int {
 	opt, err := options.ParseIn(os.LookupEnv, words)
 	switch {
 	case err != nil:
@@ -78,7 +82,7 @@ func runRsync(ctx context.Context, words []string, s *streams) int {
 	if dir := os.Getenv("RSYNC_PARTIAL_DIR"); dir != "" && opt.Partial && opt.PartialDir == "" && !opt.DelayUpdates {
 		opt.SetPartialDir(dir)
 	}
-	r := &rsyncRun{streams: &streams{s.in, out, s.err}, opt: opt}
+	r := &rsyncRun{streams: &streams{s.in, out, s.err}, opt: opt, program: program, words: words}
 	r.openLog()
 	ctx, stop, err := limited(ctx, opt)
 	if err != nil {
@@ -185,7 +189,7 @@ func (r *rsyncRun) ended(err error) int {
 
 // run sorts out who has what, and does it.
 func (r *rsyncRun) run(ctx context.Context) (fmt.Stringer, error) {
-	route, err := client.ParseRoute(r.opt.Args)
+	route, err := r.route()
 	if err != nil {
 		return nil, err
 	}
@@ -202,7 +206,7 @@ func (r *rsyncRun) run(ctx context.Context) (fmt.Stringer, error) {
 	switch {
 	case list:
 		st, err = r.list(ctx, route)
-	case len(route.From) > 0:
+	case len(route.From) > 0, r.opt.ReadBatch != "":
 		st, err = r.pull(ctx, route)
 	case route.To != nil:
 		var sources []transfer.Source
@@ -216,11 +220,9 @@ func (r *rsyncRun) run(ctx context.Context) (fmt.Stringer, error) {
 	}
 	sum := client.Summary{
 		Options: r.opt, Caps: r.caps, Stats: st, Created: r.report.Created, Deleted: client.DeletedKinds(st, r.report.Deletions),
-		Listing: r.report.End(), Elapsed: time.Since(start),
+		Elapsed: time.Since(start),
 	}
-	if !r.report.Building && !r.caps.StatsTimes {
-		sum.Listing = 0
-	}
+	r.report.End()
 	if err != nil && !client.Partial(err) {
 		return nil, err
 	}
@@ -228,9 +230,24 @@ func (r *rsyncRun) run(ctx context.Context) (fmt.Stringer, error) {
 	return sum, err
 }
 
+// route finds out where files come from and where they go.
+func (r *rsyncRun) route() (client.Route, error) {
+	if r.opt.ReadBatch == "" {
+		return client.ParseRoute(r.opt.Args)
+	}
+	if len(r.opt.Args) > 1 {
+		return client.Route{}, proto.Failf(proto.ExitSyntax, "--read-batch takes a destination and no source")
+	}
+	dest := r.opt.Args[0]
+	if _, remote, _ := client.ParsePlace(dest); remote {
+		return client.Route{}, proto.Failf(proto.ExitSyntax, "remote destination is not allowed with --read-batch")
+	}
+	return client.Route{Dest: dest}, nil
+}
+
 // prepare makes the client and its report for a route.
 func (r *rsyncRun) prepare(ctx context.Context, route client.Route) {
-	pull := len(route.From) > 0
+	pull := len(route.From) > 0 || r.opt.ReadBatch != ""
 	r.report = &client.Report{
 		Printer: client.Printer{
 			Out: r.out, Err: r.streams.err, Options: r.opt, Sending: route.To != nil, PeerTells: route.To != nil,
@@ -241,7 +258,7 @@ func (r *rsyncRun) prepare(ctx context.Context, route client.Route) {
 		r.report.Heading = "receiving file list"
 	}
 	r.client = &client.Client{
-		Options: r.opt, Umask: umask(), Observer: r.report,
+		Options: r.opt, Umask: umask(), Observer: r.report, Program: r.program, Words: r.words,
 		Say: func(line string) {
 			if r.opt.Quiet == 0 {
 				fmt.Fprintln(r.out, line)
@@ -294,6 +311,9 @@ func (r *rsyncRun) pull(ctx context.Context, route client.Route) (transfer.Stats
 	defer dest.Root.Close()
 	if r.opt.ShowsMatches() && r.opt.Quiet == 0 {
 		farend.AfterAccept(&dest, func() { fmt.Fprintln(r.report.Lines(), farend.DeltaLine(r.opt)) })
+	}
+	if r.opt.ReadBatch != "" {
+		return r.client.Replay(ctx, dest)
 	}
 	return r.client.Pull(ctx, route.From, dest)
 }

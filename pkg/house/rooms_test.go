@@ -45,6 +45,7 @@ func rooms() []room {
 		{"pkg/rsync/xattr", codec, []string{"pkg/rsync/wire"}, "lists of attributes are read through the bounded reader"},
 		{"pkg/rsync/filelist", codec, []string{"pkg/rsync/wire"}, "entries are read through the bounded reader"},
 		{"pkg/rsync/logformat", codec, []string{"pkg/rsync/filelist"}, "a line about an entry, for whoever writes it"},
+		{"pkg/rsync/batch", codec, []string{"pkg/rsync/wire"}, "a batch's header and script; the streams are the client's"},
 		{"pkg/rsync/filter", codec, nil, "rules are text; their frame is the caller's"},
 		{"pkg/rsync/delta", codec, []string{"pkg/rsync/wire"}, "sums and tokens are read through the bounded reader"},
 

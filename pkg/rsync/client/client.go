@@ -48,6 +48,10 @@ type Client struct {
 	// --exclude-from; nil reads them from the disk.
 	ReadFile func(name string) ([]byte, error)
 
+	// Program and Words are the command line, for the script beside a batch: the
+	// words that start this program, and those behind them.
+	Program, Words []string
+
 	// start, if not nil, opens the connection to a server.
 	start func(ctx context.Context) (*conn, error)
 }
@@ -66,6 +70,7 @@ type conn struct {
 	close func()
 	// process is what the connection leads to, nil for the network.
 	process *process
+	batch   *batchFile
 }
 
 // dial connects to a daemon: through the network, a program, or a remote
@@ -192,7 +197,7 @@ func (c *Client) Pull(ctx context.Context, from []Remote, dest transfer.Dest) (t
 		return transfer.Stats{}, err
 	}
 	st, err := transfer.Receive(ctx, link, c.Options, dest, c.Umask, transfer.NewClientRules(rules, server.Locate, ""), c.Observer)
-	return st, cn.end(err)
+	return st, cn.end(cn.batch.end(err))
 }
 
 // Push copies sources to a place on another machine.
@@ -202,7 +207,7 @@ func (c *Client) Push(ctx context.Context, sources []transfer.Source, to Remote)
 		return transfer.Stats{}, err
 	}
 	st, err := transfer.Send(ctx, link, c.Options, sources, transfer.NewClientRules(rules, server.Locate, ""), c.Observer)
-	return st, cn.end(cn.lastWords(err))
+	return st, cn.end(cn.lastWords(cn.batch.end(err)))
 }
 
 // lastWordsWait is how long a peer's last messages are waited for.
@@ -250,12 +255,14 @@ func (c *Client) open(ctx context.Context, places []Remote, push bool) (cn *conn
 		return nil, l, nil, err
 	}
 	defer context.AfterFunc(ctx, cn.close)()
-	l, err = c.shake(cn, places, push, rules)
+	if cn.batch, err = c.createBatch(rules); err == nil {
+		l, err = c.shake(cn, places, push, rules)
+	}
 	if err != nil {
 		if ctx.Err() != nil {
 			err = proto.Fail(proto.ExitSignal, context.Cause(ctx))
 		}
-		return nil, l, nil, cn.end(err)
+		return nil, l, nil, cn.end(cn.batch.end(err))
 	}
 	l.Names = names
 	if !push && c.start == nil {
@@ -290,38 +297,49 @@ func (c *Client) shake(cn *conn, places []Remote, push bool, rules *filter.Rules
 	if err != nil {
 		return l, err
 	}
-	if err := session.CheckOptions(caps, c.Options); err != nil {
-		return l, err
-	}
-	if err := transfer.CanKeep(caps, c.Options); err != nil {
-		return l, err
-	}
-	setup := session.Setup{
-		Caps: caps, Sender: push, Choice: c.Options.ChecksumChoice, Lists: c.Options.Checksum,
-		IncRecurse: c.Options.MayIncRecurse(push),
-		Messages:   c.Options.RemoveSource != options.RemoveNone,
-	}
-	a, err := setup.WithCompression(c.Options).Run(cn.r, cn.w)
+	l, a, err := c.settle(cn.r, cn.w, caps, push, rules)
 	if err != nil {
 		return l, fmt.Errorf("%s: %w", r, err)
 	}
-	if err := c.sendRules(cn.w, a.Caps, rules, push); err != nil {
-		return l, err
+	l.Abort, l.Busy = cn.close, func() { session.Touch(cn.Conn) }
+	return l, cn.batch.begin(&l, a, c.Options, push)
+}
+
+// settle agrees on what depends on the version, and tells the server the rules.
+func (c *Client) settle(r *wire.Reader, w *wire.Writer, caps proto.Caps, push bool, rules *filter.Rules) (l transfer.Link, a session.Agreed, err error) {
+	if err := session.CheckOptions(caps, c.Options); err != nil {
+		return l, a, err
+	}
+	if err := transfer.CanKeep(caps, c.Options); err != nil {
+		return l, a, err
+	}
+	setup := session.Setup{
+		Caps: caps, Sender: push, Choice: c.Options.ChecksumChoice, Lists: c.Options.Checksum,
+		IncRecurse: c.Options.MayIncRecurse(push), Recorded: c.Options.ReadBatch != "",
+		Messages: c.Options.RemoveSource != options.RemoveNone,
+	}.WithCompression(c.Options)
+	if c.Options.WriteBatch != "" {
+		setup.SumList, setup.CompressList = session.BatchLists(caps)
+	}
+	if a, err = setup.Run(r, w); err != nil {
+		return l, a, err
+	}
+	if err := c.sendRules(w, a.Caps, rules, push); err != nil {
+		return l, a, err
 	}
 	changes, err := c.chmod()
 	if err != nil {
-		return l, err
+		return l, a, err
 	}
 	if c.Agreed != nil {
 		c.Agreed(a)
 	}
 	return transfer.Link{
 		Chmod: changes,
-		R:     cn.r, W: cn.w, Caps: a.Caps, Seed: a.Seed, FileSum: a.FileSum, ListSum: a.ListSum,
+		R:     r, W: w, Caps: a.Caps, Seed: a.Seed, FileSum: a.FileSum, ListSum: a.ListSum,
 		Compression: a.Compression,
-		PeerFrames:  a.PeerFrames, Abort: cn.close, Busy: func() { session.Touch(cn.Conn) },
-		Local: c.start != nil,
-	}, nil
+		PeerFrames:  a.PeerFrames, Local: c.start != nil,
+	}, a, nil
 }
 
 // chmod are the changes that --chmod asks for.

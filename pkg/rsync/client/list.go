@@ -189,8 +189,8 @@ func (l *lister) goodbye() error {
 		l.long()
 	}
 	if l.Caps.StatsTimes {
-		l.long()
-		l.long()
+		l.stats.ListBuild = l.millis()
+		l.stats.ListTransfer = l.millis()
 	}
 	if l.R.Err() != nil {
 		return fmt.Errorf("read statistics: %w", l.R.Err())
@@ -330,3 +330,6 @@ func Permissions(mode uint32) string {
 	}
 	return string(b)
 }
+
+// millis reads a duration of the statistics.
+func (l *lister) millis() time.Duration { return transfer.Millis(l.long()) }

@@ -18,7 +18,7 @@ import (
 func (c *Client) Copy(ctx context.Context, from []string, dest string) (transfer.Stats, error) {
 	local := *c
 	opt := *c.Options
-	if opt.WholeFile == options.Unset && opt.Append == options.AppendNo {
+	if opt.WholeFile == options.Unset && opt.Append == options.AppendNo && opt.WriteBatch == "" {
 		opt.WholeFile = options.Yes
 	}
 	local.Options = &opt

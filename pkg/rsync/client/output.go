@@ -75,7 +75,7 @@ func (p *Printer) item(e *filelist.Entry, f proto.Item, link string) {
 	switch {
 	case !shown:
 		p.unchanged(e, significant)
-	case transferred && options.Late(format) && !o.DryRun:
+	case transferred && options.Late(format) && o.MovesData():
 		if o.Info(options.InfoName) > 0 && o.Info(options.InfoProgress) == 1 {
 			p.show(p.name(e))
 		}
@@ -101,10 +101,10 @@ func (p *Printer) unchanged(e *filelist.Entry, significant bool) {
 // Passed implements transfer.FileObserver.
 func (p *Printer) Passed(e *filelist.Entry, f proto.Item, m transfer.Passage) {
 	r := &record{entry: e, flags: f, moved: m, now: time.Now()}
-	if format := p.Options.Format(); options.Late(format) && !p.Options.DryRun {
+	if format := p.Options.Format(); options.Late(format) && p.Options.MovesData() {
 		p.show(p.format(format, r))
 	}
-	if !p.Options.DryRun {
+	if p.Options.MovesData() {
 		p.log(p.format(p.logFormat(), r))
 	}
 }
@@ -134,7 +134,7 @@ func (p *Printer) Deleted(path string, mode uint32) {
 	if format := p.Options.Format(); format != "" || p.Options.Info(options.InfoDel) > 0 {
 		p.show(how(format))
 	}
-	if !p.Options.DryRun {
+	if p.Options.MovesData() {
 		p.log(how(p.logFormat()))
 	}
 }

@@ -25,8 +25,6 @@ type Report struct {
 	Incremental bool
 	Now         func() time.Time // nil for the time of day
 
-	started  time.Time
-	listing  time.Duration
 	heading  bool // the line of the heading is open
 	last     filelist.Entry
 	moving   bool // progress of last is being shown
@@ -64,7 +62,6 @@ func (r *Report) Begin() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.before = r.close
-	r.started = r.now()
 	r.log(r.Heading)
 	if !r.headed() {
 		return
@@ -94,7 +91,7 @@ func (r *Report) Listed(n int, done bool) {
 		}
 		return
 	}
-	r.listing, r.total, r.whole = r.now().Sub(r.started), n, true
+	r.total, r.whole = n, true
 	if !r.heading {
 		return
 	}
@@ -121,7 +118,7 @@ func (r *Report) Position(index, total int) {
 // Item implements transfer.Observer.
 func (r *Report) Item(e *filelist.Entry, f proto.Item) {
 	r.Printer.Item(e, f)
-	if f&proto.ItemTransfer == 0 || r.Options.Info(options.InfoProgress) == 0 || r.Options.Quiet > 0 || r.Options.DryRun {
+	if f&proto.ItemTransfer == 0 || r.Options.Info(options.InfoProgress) == 0 || r.Options.Quiet > 0 || !r.Options.MovesData() {
 		return
 	}
 	r.mu.Lock()
@@ -261,9 +258,8 @@ func (r *Report) close() {
 	}
 }
 
-// End closes what stands open on the last line and returns how long the list
-// took.
-func (r *Report) End() time.Duration {
+// End closes what stands open on the last line.
+func (r *Report) End() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.close()
@@ -271,7 +267,6 @@ func (r *Report) End() time.Duration {
 		r.heading = false
 		fmt.Fprintln(r.Out)
 	}
-	return r.listing
 }
 
 // writer is where lines of other parts go: they push an open one down.

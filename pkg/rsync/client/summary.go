@@ -66,7 +66,6 @@ type Summary struct {
 	Stats   transfer.Stats
 	Created Kinds
 	Deleted Kinds
-	Listing time.Duration // how long the list took, 0 if nobody knows
 	Elapsed time.Duration
 }
 
@@ -87,7 +86,10 @@ func (s Summary) String() string {
 		h := o.HumanReadable
 		fmt.Fprintf(&b, "\nsent %s bytes  received %s bytes  %s bytes/sec\n", Number(s.Stats.Written, h), Number(s.Stats.Read, h), Decimal(rate, h))
 		fmt.Fprintf(&b, "total size is %s  speedup is %s", Number(s.Stats.TotalSize, h), Decimal(Speedup(s.Stats), h))
-		if o.DryRun {
+		switch {
+		case o.OnlyBatch:
+			b.WriteString(" (BATCH ONLY)")
+		case o.DryRun:
 			b.WriteString(" (DRY RUN)")
 		}
 		b.WriteByte('\n')
@@ -112,9 +114,9 @@ func (s Summary) statistics(b *strings.Builder) {
 	fmt.Fprintf(b, "Literal data: %s bytes\n", n(st.Literal))
 	fmt.Fprintf(b, "Matched data: %s bytes\n", n(st.Matched))
 	fmt.Fprintf(b, "File list size: %s\n", n(st.ListSize))
-	if s.Listing > 0 {
-		fmt.Fprintf(b, "File list generation time: %.3f seconds\n", max(s.Listing, time.Millisecond).Seconds())
-		fmt.Fprintf(b, "File list transfer time: %.3f seconds\n", 0.0)
+	if st.ListBuild > 0 { // else nobody knows
+		fmt.Fprintf(b, "File list generation time: %.3f seconds\n", st.ListBuild.Seconds())
+		fmt.Fprintf(b, "File list transfer time: %.3f seconds\n", st.ListTransfer.Seconds())
 	}
 	fmt.Fprintf(b, "Total bytes sent: %s\n", n(st.Written))
 	fmt.Fprintf(b, "Total bytes received: %s\n", n(st.Read))

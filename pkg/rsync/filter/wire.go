@@ -165,3 +165,17 @@ func (r *Rules) AddWire(text string, d Dialect) error {
 	}
 	return r.addOne("filter rule from the peer", text, style{oldPrefixes: !d.Modern})
 }
+
+// Lines returns the list as text that [Rules.Add] reads, a rule each, as peers of
+// protocol 30 and later are sent it (exclude.c:write_filter_rules).
+func (r *Rules) Lines() ([]string, error) {
+	var lines []string
+	for _, rule := range r.list {
+		b, err := rule.appendText(nil, Dialect{Modern: true, Perishable: true}, true)
+		if err != nil {
+			return nil, err
+		}
+		lines = append(lines, string(b))
+	}
+	return lines, nil
+}

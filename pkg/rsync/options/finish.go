@@ -20,11 +20,14 @@ func (s *state) finish() *Error {
 		if s.refuse.refused["no-iconv"] {
 			return refusedError("--no-iconv") // names are never converted, asked for or not
 		}
-	} else if s.ListOnly == ListNo && len(s.Args) < 2 {
+	} else if s.ListOnly == ListNo && len(s.Args) < 2 && s.ReadBatch == "" {
 		s.ListOnly = ListImplied
 	}
 	if s.MaxDelete.Set && s.MaxDelete.Value < 0 {
 		s.MaxDelete.Value = 0 // "no deletions"; -1 is how clients say 0
+	}
+	if err := s.finishBatch(); err != nil {
+		return err
 	}
 	if err := s.finishChecksum(); err != nil {
 		return err

@@ -188,8 +188,9 @@ type Options struct {
 	RemoveSource   RemoveMode // at the sending side
 
 	// How it is transferred.
-	DryRun    bool // -n
-	WholeFile Tri  // -W; unset: whole files only for local copies
+	DryRun bool // -n
+	Batch
+	WholeFile Tri // -W; unset: whole files only for local copies
 	// BlockSize is that of -B in bytes, 0 for the one that depends on the file's
 	// size. At most 512 MiB; the protocol in use may allow less.
 	BlockSize      int32

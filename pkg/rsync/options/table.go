@@ -13,7 +13,7 @@ func table() []row {
 		groupHow:        append(howRows(), fileRows()...),
 		groupOutput:     outputRows(),
 		groupConnection: connectionRows(),
-		groupOther:      otherRows(),
+		groupOther:      append(otherRows(), batchRows()...),
 	} {
 		for _, r := range rows {
 			r.group = group(g)
@@ -94,7 +94,7 @@ func keepRows() []row {
 			noLong().toServer(190, noAtimeWord),
 		todo("crtimes", "N", "", "keep creation times").from("3.2.3").no().never("This rsync does not support --crtimes (-N)"),
 		value("super", "", "", "try what only root may do", setSuper(SuperYes)).from("2.6.7").noLong().undo(setSuper(SuperNo)).
-			toServer(126, superWord),
+			toServer(127, superWord),
 		value("fake-super", "", "", "keep root's attributes in extended attributes", setSuper(SuperFake)).from("3.0.0"),
 		flag("munge-links", "", "disable symlinks by a prefix", func(o *Options) *bool { return &o.MungeLinks }).noLong(),
 		flag("keep-dirlinks", "K", "treat a symlink to a directory within the destination as one",
@@ -115,7 +115,7 @@ func skipRows() []row {
 	return []row{
 		flag("update", "u", "skip files that are newer at the destination", func(o *Options) *bool { return &o.Update }).letter(5, anySide),
 		flag("checksum", "c", "compare contents, not size and time", func(o *Options) *bool { return &o.Checksum }).no().letter(33, anySide),
-		flag("size-only", "", "skip files of the same size", func(o *Options) *bool { return &o.SizeOnly }).word(127, onlyPush),
+		flag("size-only", "", "skip files of the same size", func(o *Options) *bool { return &o.SizeOnly }).word(128, onlyPush),
 		flag("ignore-times", "I", "transfer even where size and time agree",
 			func(o *Options) *bool { return &o.IgnoreTimes }).letter(35, anySide),
 		value("modify-window", "@", "NUM", "take times that differ by up to NUM seconds for equal", setModifyWindow).
@@ -171,7 +171,13 @@ func filterRows() []row {
 
 func howRows() []row {
 	return []row{
-		flag("dry-run", "n", "show what would be done, change nothing", func(o *Options) *bool { return &o.DryRun }).letter(6, anySide),
+		flag("dry-run", "n", "show what would be done, change nothing", func(o *Options) *bool { return &o.DryRun }).
+			toServer(6, func(o *Options, _ Peer) string {
+				if o.MovesData() {
+					return ""
+				}
+				return "n"
+			}),
 		value("whole-file", "W", "", "copy whole files, without looking for differences", setWholeFile(Yes)).no().undo(setWholeFile(No)).
 			toServer(20, wholeFileLetter),
 		value("block-size", "B", "SIZE", "compare blocks of SIZE bytes",

@@ -9,7 +9,7 @@ func outputRows() []row {
 			no().undo(func(s *state, _ string) *Error { s.Itemize = 0; return nil }).toServer(105, logFormatWord),
 		flag("progress", "", "show progress", func(o *Options) *bool { return &o.Progress }).noLong(),
 		value("", "P", "", "the same as --partial --progress", partialProgress).in(client).standsFor("partial"),
-		flag("stats", "", "show totals at the end", func(o *Options) *bool { return &o.Stats }).word(128, onlyPush),
+		flag("stats", "", "show totals at the end", func(o *Options) *bool { return &o.Stats }).word(129, onlyPush),
 		count("human-readable", "h", "show numbers with units; twice: units of 1024", func(o *Options) *int { return &o.HumanReadable }).
 			from("2.6.7").no().undo(func(s *state, _ string) *Error { s.HumanReadable = -1; return nil }),
 		value("log-format", "", "FORMAT", "an old name of --out-format", logFormat),
@@ -84,8 +84,5 @@ func otherRows() []row {
 		value("stop-after", "", "MINS", "stop after so many minutes", stopAfter).in(client).alias("time-limit").from("3.2.3"),
 		value("stop-at", "", "TIME", "stop at a point in time, as in 14:00 or 1-31T8:30", text(func(o *Options) *string { return &o.StopAt })).
 			in(client).from("3.2.3"),
-		todo("write-batch", "", "FILE", "write the changes to a batch file too"),
-		todo("only-write-batch", "", "FILE", "write the changes to a batch file only").from("2.6.5"),
-		todo("read-batch", "", "FILE", "make the changes of a batch file"),
 	}
 }

@@ -54,3 +54,15 @@ func NamesDigests(v int) bool { return v >= 32 }
 // HasSubVersion reports whether a greeting of this version carries a
 // sub-version after a dot (clientserver.c:exchange_protocols).
 func HasSubVersion(v int) bool { return v >= 30 }
+
+// BatchFlags returns how many options have a bit in the batch files of a version
+// (batch.c:check_batch_flags).
+func BatchFlags(version int) int {
+	switch {
+	case version < 29:
+		return 7
+	case version < 30:
+		return 9
+	}
+	return 15
+}

@@ -31,6 +31,12 @@ type Setup struct {
 	Messages bool
 	// IncRecurse is set if this side can do with a list that comes in parts.
 	IncRecurse bool
+	// SumList and CompressList are the names to negotiate with, "" for the usual
+	// ones.
+	SumList, CompressList string
+	// Recorded is set where the stream is that of a batch file: nothing is left
+	// to negotiate, and nobody hears us.
+	Recorded bool
 	// Server only: the letters that the client has shown, and the seed.
 	Letters string
 	Seed    int32
@@ -42,7 +48,8 @@ type Agreed struct {
 	Seed             int32
 	FileSum, ListSum checksum.Algorithm
 	Compression      compress.Config
-	PeerFrames       bool // what the peer sends from here on is in frames
+	Compat           proto.Compat // as the server has sent them
+	PeerFrames       bool         // what the peer sends from here on is in frames
 }
 
 // Run exchanges compatibility flags, checksum names and the seed
@@ -114,11 +121,14 @@ func (s Setup) compat(r *wire.Reader, w *wire.Writer, a *Agreed) error {
 		if r.Err() != nil {
 			return broken(proto.ExitStreamIO, fmt.Errorf("read compatibility flags: %w", r.Err()))
 		}
+		if s.Recorded && f&proto.CompatIncRecurse != 0 && !s.IncRecurse {
+			return proto.Failf(proto.ExitSyntax, "Incompatible options specified for inc-recursive batch file.")
+		}
 		if f&proto.CompatIncRecurse != 0 && !s.IncRecurse {
 			return proto.Failf(proto.ExitProtocol, "the server wants to send the file list in parts, which was not offered")
 		}
 	}
-	a.Caps = s.Caps.WithCompat(f)
+	a.Caps, a.Compat = s.Caps.WithCompat(f), f
 	return nil
 }
 
@@ -150,11 +160,18 @@ func defaultSum(d proto.DefaultSum) checksum.Algorithm {
 // or by version (compat.c:negotiate_the_strings). All lists go out before the
 // first comes in.
 func (s Setup) sums(r *wire.Reader, w *wire.Writer, a *Agreed) error {
-	autoSum := checksum.IsAuto(s.Choice) && a.Caps.Negotiates
-	autoZip := s.Compress && s.CompressChoice == "" && a.Caps.Negotiates
+	negotiates := a.Caps.Negotiates && !s.Recorded
+	autoSum := checksum.IsAuto(s.Choice) && negotiates
+	autoZip := s.Compress && s.CompressChoice == "" && negotiates
 	ourSums, ourZips := checksum.ClientList, compress.ClientList
 	if s.Server {
 		ourSums, ourZips = checksum.ServerList, compress.ServerList
+	}
+	if s.SumList != "" {
+		ourSums = s.SumList
+	}
+	if s.CompressList != "" {
+		ourZips = s.CompressList
 	}
 	var lists []byte
 	if autoSum {
@@ -172,6 +189,13 @@ func (s Setup) sums(r *wire.Reader, w *wire.Writer, a *Agreed) error {
 		return err
 	}
 	return s.chooseCompression(r, a, autoZip, ourZips)
+}
+
+// BatchLists returns what a client that writes a batch negotiates with: what a
+// version implies, for who reads the batch can only go by that
+// (compat.c:getenv_nstr).
+func BatchLists(caps proto.Caps) (sums, compressors string) {
+	return strings.ToLower(defaultSum(caps.DefaultSum).String()), compress.Fallback.String()
 }
 
 func (s Setup) chooseSums(r *wire.Reader, a *Agreed, auto bool, ours string) error {

@@ -93,7 +93,10 @@ func (g *generator) ask(index int32, e *filelist.Entry, exists bool, shown, b ba
 	g.outstanding.Add(1)
 	g.linksWait(e)
 	g.scratch = g.appendItem(g.scratch[:0], it)
-	if g.opt.DryRun {
+	if g.replay != nil {
+		return nil
+	}
+	if !g.opt.MovesData() {
 		_, err := g.W.Write(g.scratch)
 		return err
 	}

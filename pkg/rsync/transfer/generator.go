@@ -84,11 +84,13 @@ func (g *generator) whole() error {
 // walk brings the entries of a part up to date.
 func (g *generator) walk() error {
 	p := g.part
+	g.replay.passed(p.Start)
 	for i := p.Start; i < p.End(); i++ {
 		g.part = p // what is done in between can be of another one
 		if err := g.entry(i); err != nil {
 			return err
 		}
+		g.replay.passed(i + 1)
 		if err := g.flushNow(); err != nil {
 			return err
 		}

@@ -424,7 +424,12 @@ func (f *fileReceiver) unverified(in *incoming, outcome string) error {
 		f.failFile("ERROR: %s failed verification -- update %s.", in.e.Path(), outcome)
 		return nil
 	}
-	f.report(proto.TagWarning, "WARNING: %s failed verification -- update %s (will try again).", in.e.Path(), outcome)
+	hope := "will"
+	if f.replay != nil {
+		hope = "may"
+		f.replay.failed++
+	}
+	f.report(proto.TagWarning, "WARNING: %s failed verification -- update %s (%s try again).", in.e.Path(), outcome, hope)
 	in.part.again.add(in.at())
 	f.fate = fateAgain
 	f.events.again(in.index)

@@ -74,6 +74,7 @@ type receiver struct {
 	temps    *place   // --temp-dir
 	alts     []place  // --compare-dest and its kin
 	closers  []func()
+	replay   *replay // nil unless a batch is read
 	decoder  *filelist.Decoder
 	folders  filelist.Folders // receiving goroutine
 
@@ -96,6 +97,9 @@ func Receive(ctx context.Context, l Link, opt *options.Options, dest Dest, umask
 	r.events.signal = make(chan struct{}, 1)
 	r.commit.receiver = r
 	c.wake = r.events.poke
+	if l.Replay {
+		r.replay = newReplay()
+	}
 	return c.whole(ctx, r.run)
 }
 
@@ -147,6 +151,7 @@ func (r *receiver) run(ctx context.Context) error {
 	}()
 	genErr := contain((&generator{receiver: r, touch: map[int32]struct{}{}}).run)
 	close(generated)
+	r.replay.end()
 	if genErr != nil && !r.events.isOver() {
 		r.Abort()
 	}
@@ -302,12 +307,13 @@ func (r *receiver) path(e *filelist.Entry) string {
 // (main.c:do_recv, handle_stats).
 func (r *receiver) finish() error {
 	if !r.Server {
-		r.readLong() // what the sender has read
-		r.readLong() // what it has written
+		read, written := r.readLong(), r.readLong() // by the sender
+		if r.Replay {
+			r.stats.Read, r.stats.Written = written, read
+		}
 		r.readLong() // total size, which we know
 		if r.Caps.StatsTimes {
-			r.readLong()
-			r.readLong()
+			r.stats.ListBuild, r.stats.ListTransfer = Millis(r.readLong()), Millis(r.readLong())
 		}
 		if r.R.Err() != nil {
 			return fmt.Errorf("read statistics: %w", r.R.Err())
@@ -335,4 +341,10 @@ func (r *receiver) finish() error {
 		return proto.Failf(proto.ExitProtocol, "file index %d at the end of the session", it.index)
 	}
 	return r.writeDone()
+}
+
+// Millis is a duration as statistics tell it, at most a year.
+func Millis(n int64) time.Duration {
+	const year = 365 * 24 * time.Hour
+	return time.Duration(min(max(n, 0), int64(year/time.Millisecond))) * time.Millisecond
 }

@@ -71,7 +71,11 @@ func (r *receiver) receiveFiles(ctx context.Context) (err error) {
 
 // done ends a part or a phase; true after the last one.
 func (f *fileReceiver) done() (over bool, err error) {
-	if first := f.parts.oldest(); f.Caps.IncRecurse && first != nil {
+	first := f.parts.oldest()
+	if f.replay != nil && first != nil {
+		f.sweep(first)
+	}
+	if f.Caps.IncRecurse && first != nil {
 		if !first.closed.Load() {
 			return false, proto.Failf(proto.ExitProtocol, "the sending side is done with a part of the file list that is still in use")
 		}
@@ -111,12 +115,20 @@ func (f *fileReceiver) item(it item, e *filelist.Entry) error {
 	if !e.IsRegular() {
 		return proto.Failf(proto.ExitProtocol, "the sending side sends data for %q, which is not a regular file", e.Path())
 	}
+	if f.replay != nil && !f.wanted(it) {
+		return f.passBy(it, e)
+	}
 	if !it.part.asked.take(it.at()) {
 		return proto.Failf(proto.ExitProtocol, "the sending side sends %q, which was not asked for", e.Path())
 	}
 	f.obs.Item(e, it.flags)
 	if f.opt.DryRun {
 		f.stats.Transferred++
+		if f.replay != nil || f.opt.OnlyBatch && !f.Server {
+			if err := f.discardFile(e); err != nil {
+				return err
+			}
+		}
 		f.arrived()
 		f.settle(it.part, e, true)
 		return nil
@@ -231,6 +243,8 @@ func (f *fileReceiver) discard(head delta.Head) error {
 		}
 		if lit == nil {
 			f.tokens.seeNothing(head.Len(block))
+			f.stats.Matched += int64(head.Len(block))
 		}
+		f.stats.Literal += int64(len(lit))
 	}
 }

@@ -163,7 +163,7 @@ func (s *sender) request(it item, e *filelist.Entry) error {
 	if s.phase == 2 {
 		return proto.Failf(proto.ExitProtocol, "the receiving side asks for data in the last phase")
 	}
-	if s.opt.DryRun {
+	if !s.opt.MovesData() {
 		s.noteItem(e, it)
 		s.stats.Transferred++
 		_, err := s.W.Write(s.appendItem(nil, it))
@@ -210,7 +210,16 @@ func (s *sender) sendFile(it item, e *filelist.Entry, sig *delta.Signature, lim 
 	s.noteItem(e, it)
 	s.stats.Transferred++
 	s.stats.TransferredSize += info.Size
-	s.scratch = sig.Head.Append(s.appendItem(s.scratch[:0], it), lim)
+	s.scratch = s.appendItem(s.scratch[:0], it)
+	if s.Batch != nil && s.opt.OnlyBatch { // the other side wants to know the item alone
+		if _, err := s.W.Write(s.scratch); err != nil {
+			return err
+		}
+		s.scratch = s.scratch[:0]
+		s.W.Tee(s.Batch, true)
+		defer s.W.Tee(s.Batch, false)
+	}
+	s.scratch = sig.Head.Append(s.scratch, lim)
 	if _, err := s.W.Write(s.scratch); err != nil {
 		return err
 	}
@@ -339,8 +348,13 @@ func (s *sender) sendWhole(e *filelist.Entry, src *fileSource) error {
 // finish sends the statistics and says goodbye (main.c:handle_stats,
 // read_final_goodbye).
 func (s *sender) finish() error {
-	if s.Server {
-		if err := s.writeStats(); err != nil {
+	switch {
+	case s.Server:
+		if err := s.writeStats(s.W); err != nil {
+			return err
+		}
+	case s.Batch != nil: // whoever reads it is a client
+		if err := s.writeStats(s.Batch); err != nil {
 			return err
 		}
 	}
@@ -384,15 +398,15 @@ func (s *sender) readGoodbye() error {
 	return nil
 }
 
-func (s *sender) writeStats() error {
+func (s *sender) writeStats(to io.Writer) error {
 	b := s.appendLong(nil, s.R.Total())
 	b = s.appendLong(b, s.W.Total())
 	b = s.appendLong(b, s.stats.TotalSize)
 	if s.Caps.StatsTimes {
-		b = s.appendLong(b, 0) // time to make and to send the list, in ms:
-		b = s.appendLong(b, 0) // the list is sent while it is made
+		b = s.appendLong(b, s.stats.ListBuild.Milliseconds())
+		b = s.appendLong(b, s.stats.ListTransfer.Milliseconds())
 	}
-	if _, err := s.W.Write(b); err != nil {
+	if _, err := to.Write(b); err != nil {
 		return err
 	}
 	return s.W.Flush()

@@ -108,6 +108,7 @@ func (g *generator) redo(index int32) error {
 	err := g.entry(index)
 	g.part, g.redoing = was, redoing
 	p.open.Add(-1)
+	g.replay.redone()
 	return err
 }
 
@@ -120,6 +121,7 @@ func (g *generator) closeParts() error {
 			return nil
 		}
 		p.closed.Store(true)
+		g.replay.poke()
 		if _, err := g.W.Write(g.out.Append(nil, proto.IndexDone)); err != nil {
 			return err
 		}

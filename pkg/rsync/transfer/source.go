@@ -8,6 +8,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/empegsync/empegsync/pkg/rsync/filelist"
 	"github.com/empegsync/empegsync/pkg/rsync/options"
@@ -93,16 +94,19 @@ func (w *walker) run() error {
 	if w.Caps.IncRecurse {
 		w.begin(nil)
 	}
-	start := w.W.Total()
+	start, began := w.W.Total(), time.Now()
 	for i, s := range w.sources {
 		w.from = uint16(i)
 		if err := w.source(s); err != nil {
 			return err
 		}
 	}
+	built := time.Now()
+	w.stats.ListBuild = max(built.Sub(began), time.Millisecond)
 	if err := w.end(w.ioError.Load()); err != nil {
 		return err
 	}
+	w.stats.ListTransfer = time.Since(built)
 	w.stats.ListSize = w.W.Total() - start
 	if w.Caps.IncRecurse {
 		return w.firstPart()

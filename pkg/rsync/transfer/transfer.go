@@ -12,8 +12,10 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"io"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/empegsync/empegsync/pkg/rsync/checksum"
 	"github.com/empegsync/empegsync/pkg/rsync/chmod"
@@ -65,6 +67,11 @@ type Link struct {
 	// Distrust, if not nil, is asked about each entry that the other side
 	// lists; an error ends the run before anything is done about the entry.
 	Distrust func(*filelist.Entry) error
+	// Batch, if not nil, gets a copy of what the receiving side reads; the streams
+	// see to that but for the statistics of a client, and with --only-write-batch
+	// for data. Replay is set where R is such a copy and W leads nowhere.
+	Batch  io.Writer
+	Replay bool
 	// Abort closes the streams, so that whoever waits on them returns. It may
 	// be called from any goroutine, more than once.
 	Abort func()
@@ -155,6 +162,7 @@ type Stats struct {
 	Literal, Matched                      int64  // bytes of file data
 	Read, Written                         int64  // bytes on the wire
 	ListSize                              int64  // bytes of the file list
+	ListBuild, ListTransfer               time.Duration
 }
 
 // common is what the sending and the receiving side share.
@@ -221,7 +229,9 @@ func (c *common) whole(ctx context.Context, run func(context.Context) error) (St
 	if ctx.Err() != nil {
 		err = proto.Fail(proto.ExitSignal, context.Cause(ctx))
 	}
-	c.stats.Read, c.stats.Written = c.R.Total(), c.W.Total()
+	if !c.Replay {
+		c.stats.Read, c.stats.Written = c.R.Total(), c.W.Total()
+	}
 	for i, n := range c.peerDeleted {
 		c.stats.Deleted += n
 		c.stats.DeletedKinds[i] += n

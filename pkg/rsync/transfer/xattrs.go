@@ -191,7 +191,7 @@ func CanKeep(caps proto.Caps, opt *options.Options) error {
 // (sender.c:write_ndx_and_attrs).
 func (c *common) exchangesXattrs(flags proto.Item) bool {
 	const link = proto.ItemXname | proto.ItemLocalChange
-	return c.opt.Xattrs > 0 && flags&proto.ItemXattr != 0 && !c.opt.DryRun && !(c.Caps.XattrShortcut && flags&link == link)
+	return c.opt.Xattrs > 0 && flags&proto.ItemXattr != 0 && c.opt.MovesData() && !(c.Caps.XattrShortcut && flags&link == link)
 }
 
 // appendXattrs appends what the receiving side asks for, or the sending side

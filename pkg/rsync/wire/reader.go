@@ -37,6 +37,7 @@ type Reader struct {
 
 	total int64 // raw bytes read from src
 	data  int64 // bytes of payload consumed
+	tee   io.Writer
 }
 
 // NewReader returns a reader with a buffer of size bytes (at least 512).
@@ -239,12 +240,27 @@ func (r *Reader) payload() []byte {
 	return p
 }
 
-func (r *Reader) consume(n int) {
-	r.r += n
-	r.data += int64(n)
+// Tee has all payload that is consumed from here on written to w, too, without
+// frames and messages. Its errors become the reader's.
+func (r *Reader) Tee(w io.Writer) { r.tee = w }
+
+// consumed counts payload that has been handed out.
+func (r *Reader) consumed(p []byte) {
+	r.data += int64(len(p))
 	if r.mux {
-		r.frame -= n
+		r.frame -= len(p)
 	}
+	if r.tee != nil && len(p) > 0 {
+		if _, err := r.tee.Write(p); err != nil {
+			r.Fail(err)
+		}
+	}
+}
+
+func (r *Reader) consume(n int) {
+	p := r.buf[r.r : r.r+n]
+	r.r += n
+	r.consumed(p)
 }
 
 // peekFixed reads n <= 8 bytes; on error they are zero. The slice is valid
@@ -293,9 +309,8 @@ func (r *Reader) Read(p []byte) (int, error) {
 		if err != nil {
 			r.err = err
 		}
-		r.data += int64(n)
+		r.consumed(p[:n])
 		if r.mux {
-			r.frame -= n
 			r.eofInside()
 		}
 		return n, r.err

@@ -25,6 +25,8 @@ type Writer struct {
 	err   error
 	total int64
 	data  int64 // bytes of payload written
+	tee   io.Writer
+	apart bool // what is written goes to tee alone
 
 	mu     sync.Mutex
 	queue  []byte      // message frames that wait for the owner
@@ -81,6 +83,12 @@ func (w *Writer) Pending() int {
 // Write appends p to the data stream. The first error of the destination
 // sticks; bytes that were accepted before it may not have arrived.
 func (w *Writer) Write(p []byte) (int, error) {
+	if w.tee != nil {
+		w.copy(p)
+		if w.apart || w.err != nil {
+			return len(p), w.err
+		}
+	}
 	w.takeQueue()
 	n := len(p)
 	for len(p) > 0 && w.err == nil {
@@ -91,6 +99,25 @@ func (w *Writer) Write(p []byte) (int, error) {
 	}
 	w.data += int64(n - len(p))
 	return n - len(p), w.err
+}
+
+// Tee has all data that is written from here on copied to dst, without frames
+// and messages. Its errors become the writer's. apart has data go to dst alone
+// until it is switched off.
+func (w *Writer) Tee(dst io.Writer, apart bool) { w.tee, w.apart = dst, apart }
+
+func (w *Writer) copy(p []byte) {
+	if w.err != nil {
+		return
+	}
+	if _, err := w.tee.Write(p); err != nil {
+		w.fail(err)
+	}
+}
+
+func (w *Writer) fail(err error) {
+	w.err = err
+	w.failed.Store(true)
 }
 
 // room opens a frame if need be and returns how many data bytes fit, at least
@@ -152,8 +179,15 @@ func (w *Writer) FillFrom(prefix []byte, n int, fill func(p []byte) error) error
 		return err
 	}
 	w.buf = w.buf[:at+n]
+	if w.tee != nil {
+		w.copy(w.buf[start:])
+		if w.apart {
+			w.buf = w.buf[:start]
+			return w.err
+		}
+	}
 	w.data += int64(len(prefix) + n)
-	return nil
+	return w.err
 }
 
 // Message puts a message frame behind the data that the owner has written so
@@ -221,8 +255,7 @@ func (w *Writer) send() {
 	w.total += int64(n)
 	w.buf = w.buf[:0]
 	if err != nil {
-		w.err = err
-		w.failed.Store(true)
+		w.fail(err)
 	}
 }
 
