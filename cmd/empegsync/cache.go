@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -99,7 +100,11 @@ func (c *cacheServeCmd) Run(ctx context.Context, s *streams) (err error) {
 	}
 	fmt.Fprintf(s.out, "listening on %s, files are in %s\n", ln.Addr(), set.Dir)
 	log.Info("empegsync " + version + " cache starting, listening on " + ln.Addr().String())
-	err = srv.Serve(ctx, ln, grace)
+	var accessLog io.Writer
+	if set.AccessLog != "" {
+		accessLog = &logFile{name: set.AccessLog, spare: s.err}
+	}
+	err = srv.Serve(ctx, ln, grace, accessLog)
 	log.Info("stopped")
 	return err
 }

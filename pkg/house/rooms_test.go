@@ -39,6 +39,8 @@ func rooms() []room {
 
 		{"pkg/verbs", codec, nil, "words in, a struct filled; what the verbs do is not its business"},
 
+		{"pkg/status", pure, nil, "the look of pages that tell how a server does; bytes of values, whoever serves them"},
+
 		{"pkg/rsync/wire", codec, nil, "the bounded reader and the writer under all other codecs"},
 		{"pkg/rsync/compress", codec, []string{"pkg/rsync/wire"}, "token streams are read through the bounded reader"},
 		{"pkg/rsync/acl", codec, []string{"pkg/rsync/wire"}, "access control lists are read through the bounded reader"},

@@ -51,6 +51,7 @@ func (s *Service) sweep(ctx context.Context) {
 
 // told is what the fills report to.
 func (s *Service) told(e fill.Event) {
+	s.book.Fetched(e)
 	if !e.Kept || e.Store != s.fills.Store {
 		return
 	}

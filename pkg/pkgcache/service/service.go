@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -23,6 +24,7 @@ import (
 	"github.com/empegsync/empegsync/pkg/pkgcache/clean"
 	"github.com/empegsync/empegsync/pkg/pkgcache/fill"
 	"github.com/empegsync/empegsync/pkg/pkgcache/known"
+	"github.com/empegsync/empegsync/pkg/pkgcache/report"
 	"github.com/empegsync/empegsync/pkg/pkgcache/rules"
 	"github.com/empegsync/empegsync/pkg/pkgcache/settings"
 	"github.com/empegsync/empegsync/pkg/pkgcache/store"
@@ -36,7 +38,10 @@ type Service struct {
 	fills   *fill.Group
 	lists   *known.Lists
 	cleaner *clean.Cleaner
-	came    chan string // lists that have come, by key
+	book    *report.Book
+	page    *report.Page
+	pageLn  net.Listener // nil: there is no report
+	came    chan string  // lists that have come, by key
 	stores  []*store.Store
 	stop    context.CancelFunc
 	all     sync.WaitGroup // what works beside the answers
@@ -64,6 +69,7 @@ func New(set *settings.Settings, name string, log *slog.Logger) (_ *Service, err
 		return nil, err
 	}
 	s.lists = Lists(set, main, log)
+	s.book = &report.Book{}
 	s.cleaner = Cleaner(set, main, s.lists, log)
 	transport := s.transport()
 	s.fills = &fill.Group{
@@ -78,6 +84,7 @@ func New(set *settings.Settings, name string, log *slog.Logger) (_ *Service, err
 		Store: main, Fills: s.fills, Rules: rule, Mode: set.Mode, Log: log, Name: name, Transport: transport, Local: local, Tunnel: s.tunnel,
 		Sums: s.lists.Sums,
 	}
+	s.page = &report.Page{Book: s.book, Fills: s.fills, Store: main, Title: "Package cache " + name, Names: set.Names}
 	s.all.Go(func() { s.lists.Watch(ctx, time.Minute) })
 	s.all.Go(func() { s.read(ctx) })
 	s.all.Go(func() { s.sweep(ctx) })
@@ -218,9 +225,20 @@ func (s *Service) room(ctx context.Context, n int64) error {
 	return s.cleaner.Room(ctx, n, arriving)
 }
 
-// Listen listens where the settings say.
+// Listen listens where the settings say, for the report, too.
 func (s *Service) Listen(ctx context.Context) (net.Listener, error) {
-	at := net.JoinHostPort(s.set.Address, fmt.Sprint(s.set.Port))
+	ln, err := s.listen(ctx, net.JoinHostPort(s.set.Address, fmt.Sprint(s.set.Port)))
+	if err != nil || s.set.Report == "" {
+		return ln, err
+	}
+	if s.pageLn, err = s.listen(ctx, s.set.Report); err != nil {
+		return nil, errors.Join(err, ln.Close())
+	}
+	s.log.Info("the report is at http://" + s.pageLn.Addr().String() + "/")
+	return ln, nil
+}
+
+func (s *Service) listen(ctx context.Context, at string) (net.Listener, error) {
 	ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", at)
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", at, err)
@@ -232,10 +250,17 @@ func (s *Service) Listen(ctx context.Context) (net.Listener, error) {
 }
 
 // Serve serves until the context ends, then lets running answers go on for a
-// while, and closes everything.
-func (s *Service) Serve(ctx context.Context, ln net.Listener, grace time.Duration) error {
+// while, and closes everything. accessLog gets a line for each answer, nil: nothing
+// does.
+func (s *Service) Serve(ctx context.Context, ln net.Listener, grace time.Duration, accessLog io.Writer) error {
+	if s.pageLn != nil {
+		page := &http.Server{Handler: s.page, ReadTimeout: 30 * time.Second, WriteTimeout: time.Minute, MaxHeaderBytes: 16 << 10}
+		s.all.Go(func() { _ = page.Serve(s.pageLn) })
+		defer page.Close()
+		defer context.AfterFunc(ctx, func() { page.Close() })()
+	}
 	srv := &http.Server{
-		Handler: s.cache, ReadHeaderTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		Handler: s.book.Watch(s.cache, accessLog), ReadHeaderTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
 		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
 	stopped := make(chan struct{})
@@ -258,6 +283,9 @@ func (s *Service) Serve(ctx context.Context, ln net.Listener, grace time.Duratio
 // Close ends all fetches, each of which keeps what can be gone on with.
 func (s *Service) Close() error {
 	s.stop()
+	if s.pageLn != nil {
+		s.pageLn.Close()
+	}
 	if s.fills != nil {
 		s.fills.Wait()
 	}

@@ -2,6 +2,7 @@ package settings
 
 import (
 	"fmt"
+	"net"
 	"net/netip"
 	"os"
 	"slices"
@@ -31,6 +32,9 @@ func params() []param {
 		{"allow", "who may use it: addresses, 10.13.18.*, 10.13.18.0/24, 2001:db8::/32, or all", list((*Settings).allow)},
 		{"alias", "a folder to publish: DIR:NAME[:NAME...]", list((*Settings).AddAlias)},
 		{"log file", "where to log; the standard error if empty", text(func(s *Settings) *string { return &s.Log })},
+		{"access log", "where to log each answer, in the common log format", text(func(s *Settings) *string { return &s.AccessLog })},
+		{"report", "where to serve the report and the metrics: a port of this machine, or address:port", (*Settings).setReport},
+		{"names", "names under which the report may be asked for, beside addresses and localhost", list((*Settings).addName)},
 		{"log json", "log lines of JSON", flag(func(s *Settings) *bool { return &s.LogJSON })},
 		{"pid file", "where to write the process number", text(func(s *Settings) *string { return &s.Pid })},
 		{"debug", "log more", flag(func(s *Settings) *bool { return &s.Debug })},
@@ -124,6 +128,25 @@ func (s *Settings) allow(v string) error {
 		return nil
 	}
 	return s.Access.Add(v)
+}
+
+func (s *Settings) setReport(v string) error {
+	host, port, ok := strings.Cut(v, ":")
+	if !ok {
+		host, port = "127.0.0.1", v
+	} else if i := strings.LastIndex(v, ":"); i > 0 {
+		host, port = strings.Trim(v[:i], "[]"), v[i+1:]
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return fmt.Errorf("%q: write a port, or address:port", v)
+	}
+	s.Report = net.JoinHostPort(host, port)
+	return nil
+}
+
+func (s *Settings) addName(v string) error {
+	s.Names = append(s.Names, v)
+	return nil
 }
 
 func (s *Settings) setMode(v string) error {

@@ -25,20 +25,23 @@ type Alias struct {
 
 // Settings are all that can be said. Default has what is not said.
 type Settings struct {
-	Dir     string
-	User    string
-	Address string
-	Port    int
-	Access  access.List
-	Open    bool // to everyone
-	Aliases []Alias
-	Log     string
-	LogJSON bool
-	Pid     string
-	Debug   bool
-	Static  bool
-	Flat    bool
-	Parent  *url.URL // the proxy that upstream is reached through
+	Dir       string
+	User      string
+	Address   string
+	Port      int
+	Access    access.List
+	Open      bool // to everyone
+	Aliases   []Alias
+	Log       string
+	LogJSON   bool
+	AccessLog string
+	Report    string   // where the report is served: host:port, "" for nowhere
+	Names     []string // what the report may be called in a URL
+	Pid       string
+	Debug     bool
+	Static    bool
+	Flat      bool
+	Parent    *url.URL // the proxy that upstream is reached through
 
 	Mode    pkgcache.Mode
 	Presets []string
