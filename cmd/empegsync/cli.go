@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"strconv"
 	"strings"
 
 	"github.com/u-root/u-root/pkg/termios"
@@ -144,11 +145,17 @@ func report(err error, errOut io.Writer) int {
 	return code
 }
 
-// tuneMemory trades processor time for memory: boards have 12 to 64 MB, and
-// what a transfer allocates is mostly buffers that are used again.
+// tuneMemory trades processor time for memory where addresses have 32 bits:
+// boards have 12 to 64 MB, and what a transfer allocates is mostly buffers that
+// are used again. Other machines have the memory and get the time.
 func tuneMemory() {
-	if os.Getenv("GOGC") == "" {
+	if os.Getenv("GOGC") != "" {
+		return
+	}
+	if strconv.IntSize == 32 {
 		debug.SetGCPercent(50)
+	} else {
+		debug.SetGCPercent(200)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"runtime/pprof"
+	"strconv"
 	"strings"
 	"time"
 
@@ -63,12 +64,21 @@ func (p *profiles) around(f func() error) (err error) {
 	return errors.Join(pprof.Lookup("allocs").WriteTo(file, 0), file.Close())
 }
 
+// tuneMemory does what cmd/empegsync does.
+func tuneMemory() {
+	switch {
+	case os.Getenv("GOGC") != "":
+	case strconv.IntSize == 32:
+		debug.SetGCPercent(50)
+	default:
+		debug.SetGCPercent(200)
+	}
+}
+
 // peer is our side of a pairing, in a process of its own. Its exit code is
 // rsync's.
 func peer(ctx context.Context, args []string, out, errOut io.Writer) int {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(50) // as cmd/empegsync does
-	}
+	tuneMemory()
 	var err error
 	switch {
 	case len(args) > 0 && args[0] == "pull":

@@ -121,6 +121,9 @@ func (c *Client) distrust(places []Remote, names []string, rules *filter.Rules) 
 		return nil
 	}
 	a := newAsked(o, places, names)
+	if a.all && a.recurse && rules.Len() == 0 {
+		return nil // whatever comes was asked for
+	}
 	const onTheWay = filelist.MarkTopDir | filelist.MarkNoContent
 	var scope *filter.Scope
 	if !rules.HasPaths() {
