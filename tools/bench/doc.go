@@ -41,6 +41,7 @@
 //	same    -unchanged files and the big one again, nothing changed
 //	delta   the big file, 1% of its blocks of 32 KiB changed
 //	text    -text MiB of text with -z, into an empty folder
+//	greet   -greetings pulls of one small file, one after the other: what a session costs
 //	memory  lists of -fids files, new and unchanged, by a 32-bit build of ours
 //	size    the stripped ARM binary
 //

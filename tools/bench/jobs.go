@@ -13,6 +13,7 @@ type job struct {
 	wall, cpu   float64  // goals, against the baseline; 0 for none
 	options     []string // more of them
 	src         string
+	times       int // how often the client pulls; 0: once
 	// fill lays into the new folder dst what is there before.
 	fill func(dst string) error
 	// memory is set where memory is what counts: the goal in bytes of either
@@ -21,7 +22,7 @@ type job struct {
 }
 
 func jobNames() []string {
-	return []string{"small", "big", "same", "delta", "text", "memory", "size"}
+	return []string{"small", "big", "same", "delta", "text", "greet", "memory", "size"}
 }
 
 // place makes jobs and what they need below a folder.
@@ -56,6 +57,10 @@ func (p *place) make(name string) ([]job, error) {
 	case "text":
 		j.about, j.wall, j.options = fmt.Sprintf("%d MiB of text, new, with -z", p.cfg.textMiB), 0.8, []string{"-z"}
 		err = makeText(j.src, p.cfg.textMiB<<20)
+	case "greet":
+		j.times = p.cfg.greetings
+		j.about = fmt.Sprintf("%d pulls of a folder with one small file, one after the other", j.times)
+		err = makeTree(j.src, 1)
 	case "memory":
 		return p.makeMemory()
 	case "size":

@@ -62,6 +62,7 @@ type config struct {
 	unchanged int  // files of the job same
 	bigMiB    int64
 	textMiB   int64
+	greetings int      // pulls of the job greet
 	fids      []int    // of the job memory
 	memArch   string   // GOARCH of the build whose memory is measured, "" for this program
 	options   []string // of rsync, for every client
@@ -81,6 +82,7 @@ func parseFlags(args []string, errOut io.Writer) (*config, error) {
 	fs.IntVar(&c.unchanged, "unchanged", 100_000, "files of the job same")
 	fs.Int64Var(&c.bigMiB, "big", 1024, "size of the big file in `MiB`")
 	fs.Int64Var(&c.textMiB, "text", 300, "size of the text in `MiB`")
+	fs.IntVar(&c.greetings, "greetings", 50, "pulls of the job greet")
 	fids := fs.String("fids", "20000,200000", "sizes of the lists of the job memory")
 	fs.StringVar(&c.memArch, "memarch", "386", "GOARCH of the build whose memory is measured; empty: this program as it is")
 	opts := fs.String("options", "-a", "rsync options of every pull")
@@ -110,7 +112,7 @@ func parseFlags(args []string, errOut io.Writer) (*config, error) {
 func (c *config) shrink(given map[string]bool) {
 	for name, set := range map[string]func(){
 		"rounds": func() { c.rounds = 1 }, "files": func() { c.files = 200 }, "unchanged": func() { c.unchanged = 400 },
-		"big": func() { c.bigMiB = 4 }, "text": func() { c.textMiB = 2 },
+		"big": func() { c.bigMiB = 4 }, "text": func() { c.textMiB = 2 }, "greetings": func() { c.greetings = 5 },
 	} {
 		if !given[name] {
 			set()
@@ -127,7 +129,7 @@ func (c *config) finish(fids, jobs, pairs string) error {
 		}
 		c.fids = append(c.fids, n)
 	}
-	if c.rounds < 1 || c.files < 1 || c.unchanged < 1 || c.bigMiB < 1 || c.textMiB < 1 {
+	if c.rounds < 1 || c.files < 1 || c.unchanged < 1 || c.bigMiB < 1 || c.textMiB < 1 || c.greetings < 1 {
 		return errors.New("-rounds and all sizes must be at least 1")
 	}
 	known := jobNames()

@@ -151,33 +151,45 @@ func (b *bench) once(ctx context.Context, prog *programs, j job, pr pairing, che
 	if err := server.settle(ctx); err != nil { // with who looked whether it listens
 		return s, err
 	}
-	cmd := prog.pull(ctx, pr.client, addr, dst, slices.Concat(b.cfg.options, j.options), label)
-	began := time.Now()
-	client, err := start(ctx, cmd)
-	if err != nil {
+	if s, err = b.pulls(ctx, prog, j, pr, server, addr, dst, label); err != nil {
 		return s, err
-	}
-	s.Client, err = client.wait()
-	s.Wall = time.Since(began).Seconds()
-	switch {
-	case ctx.Err() != nil:
-		return s, context.Cause(ctx)
-	case err != nil:
-		return s, failed(pr, err, client.out.String()+client.err.String()+server.err.String())
 	}
 	if err := server.settle(ctx); err != nil {
 		return s, err
 	}
 	s.Server, ended = server.end(), true
-	a, err := told(pr.client, client.out.String())
-	if err != nil {
-		return s, err
-	}
-	s.Read, s.Client.RSS = a.Read, max(s.Client.RSS, a.HWM)
 	if check {
 		if err := sameTrees(j.src, dst); err != nil {
 			return s, fmt.Errorf("%s did not copy the tree: %w", pr, err)
 		}
+	}
+	return s, nil
+}
+
+// pulls has the client pull as often as the job says, and adds up.
+func (b *bench) pulls(ctx context.Context, prog *programs, j job, pr pairing, server *process, addr, dst, label string) (s sample, err error) {
+	for range max(j.times, 1) {
+		cmd := prog.pull(ctx, pr.client, addr, dst, slices.Concat(b.cfg.options, j.options), label)
+		began := time.Now()
+		client, err := start(ctx, cmd)
+		if err != nil {
+			return s, err
+		}
+		used, err := client.wait()
+		s.Wall += time.Since(began).Seconds()
+		switch {
+		case ctx.Err() != nil:
+			return s, context.Cause(ctx)
+		case err != nil:
+			return s, failed(pr, err, client.out.String()+client.err.String()+server.err.String())
+		}
+		a, err := told(pr.client, client.out.String())
+		if err != nil {
+			return s, err
+		}
+		s.Read += a.Read
+		s.Client.CPU += used.CPU
+		s.Client.RSS = max(s.Client.RSS, used.RSS, a.HWM)
 	}
 	return s, nil
 }
