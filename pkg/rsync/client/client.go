@@ -241,6 +241,9 @@ func (c *Client) open(ctx context.Context, places []Remote, push bool) (cn *conn
 	if err != nil {
 		return nil, l, nil, err
 	}
+	if err := server.CheckMunging(c.Options); err != nil {
+		return nil, l, nil, err
+	}
 	switch {
 	case places[0].Shell && c.Options.PasswordFile != "":
 		return nil, l, nil, proto.Failf(proto.ExitSyntax, "The --password-file option may only be used when accessing an rsync daemon.")

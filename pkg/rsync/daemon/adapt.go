@@ -19,6 +19,7 @@ func (t *served) adapt(link *transfer.Link) error {
 		t.opt.OpenNoatime = false
 	}
 	t.opt.MungeLinks = m.MungeSymlinks == conf.Yes
+	link.TrimLinks = t.trimLinks
 	if m.IgnoreErrors {
 		t.opt.IgnoreErrors = true
 	}

@@ -86,6 +86,8 @@ type task struct {
 	// refusal says why it must not be done after all, "" if it may: from here
 	// on errors travel in frames, when those have been agreed on.
 	refusal string
+	// trimLinks says that links that come in must not lead out of the module.
+	trimLinks bool
 }
 
 // open finds out as whom the module is to be served and whether it is there,
@@ -128,7 +130,7 @@ func (c *session) open(ctx context.Context, m *conf.Module) error {
 	if !c.settle() {
 		return nil // its connection is closed
 	}
-	t := task{module: m, args: args}
+	t := task{module: m, args: args, trimLinks: m.MungeSymlinks == conf.No && in.partOfAll(m)}
 	release, err := c.slots.claim(m.LockFile, m.MaxConnections)
 	if err != nil {
 		t.refusal = "ERROR: " + c.noPlace(m, err)
@@ -166,7 +168,7 @@ func settle(m *conf.Module, in jail) {
 	}
 	if m.MungeSymlinks == conf.Unset {
 		m.MungeSymlinks = conf.No
-		if in.inner || in.dir == "" && m.Path != "/" {
+		if in.partOfAll(m) {
 			m.MungeSymlinks = conf.Yes
 		}
 	}
@@ -212,7 +214,7 @@ func (c *session) missing(m *conf.Module, in jail) string {
 // serve does a task, as whom become makes this process. The module's folder
 // and rules are the administrator's, so they are opened before.
 func (c *session) serve(ctx context.Context, job task, become func() *switchError) error {
-	t := &served{session: c, module: job.module}
+	t := &served{session: c, module: job.module, trimLinks: job.trimLinks}
 	var err error
 	if t.root, err = rootfs.Open(job.module.Path); err == nil {
 		defer t.root.Close()

@@ -37,6 +37,10 @@ func jailOf(m *conf.Module, able bool) jail {
 	return jail{}
 }
 
+// partOfAll reports whether there is more than the module where a link in it
+// can lead.
+func (j jail) partOfAll(m *conf.Module) bool { return j.inner || j.dir == "" && m.Path != "/" }
+
 // lockUp makes dir the root of this process's file system.
 func lockUp(dir string) error {
 	if err := syscall.Chroot(dir); err != nil {

@@ -28,6 +28,7 @@ type served struct {
 	daemonRules *filter.Scope // nil: none
 	opt         *options.Options
 	agreed      proc.Agreed
+	trimLinks   bool
 	prefixes    []string // of the sources, below the module
 	clock       net.Conn // conn with the idle timeout around it, or nil
 }

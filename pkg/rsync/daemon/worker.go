@@ -27,15 +27,17 @@ type Job struct {
 	Module  conf.Module
 	Args    []string
 	Refusal string // why it must not be done after all, "" if it may
-	Version int    // agreed protocol version
-	Early   []byte // what the client has sent ahead
-	From    string // the client's address
-	Host    string // its name, or what stands for one
-	User    string // who has logged in, \"\" for nobody
-	Umask   uint32
-	UID     uint32
-	GID     uint32
-	Groups  []uint32 // GID among them; none but GID where it is empty
+	// TrimLinks says that links that come in must not lead out of the module.
+	TrimLinks bool
+	Version   int    // agreed protocol version
+	Early     []byte // what the client has sent ahead
+	From      string // the client's address
+	Host      string // its name, or what stands for one
+	User      string // who has logged in, \"\" for nobody
+	Umask     uint32
+	UID       uint32
+	GID       uint32
+	Groups    []uint32 // GID among them; none but GID where it is empty
 	// Chroot is a folder to lock the worker up in, "" for none; with
 	// ChrootTry it goes on if that cannot be done.
 	Chroot    string
@@ -66,7 +68,7 @@ func (c *session) hand(ctx context.Context, t task, who identity, in jail) error
 	}
 	c.handed = true
 	err = c.Worker(ctx, f, Job{
-		Module: *t.module, Args: t.args, Refusal: t.refusal, Version: c.caps.Version, Early: early, Umask: c.Umask,
+		Module: *t.module, Args: t.args, Refusal: t.refusal, TrimLinks: t.trimLinks, Version: c.caps.Version, Early: early, Umask: c.Umask,
 		From: c.who.text, Host: c.who.name, User: c.user,
 		UID: who.UID, GID: who.GID, Groups: who.Groups, Chroot: in.dir, ChrootTry: in.expend, Hello: time.Until(c.until), Log: log,
 	})
@@ -270,7 +272,7 @@ func Work(ctx context.Context, in io.Reader, conn net.Conn, log *slog.Logger) (e
 	}
 	c.whole(ctx, func() error {
 		c.grow(job.Early)
-		err := c.serve(ctx, task{&job.Module, job.Args, job.Refusal}, func() *switchError { return job.become(c.log) })
+		err := c.serve(ctx, task{&job.Module, job.Args, job.Refusal, job.TrimLinks}, func() *switchError { return job.become(c.log) })
 		if err != nil {
 			c.exit = proto.ExitCode(err)
 		}

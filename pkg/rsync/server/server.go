@@ -119,6 +119,9 @@ func (c *active) serve(ctx context.Context) error {
 	if err := session.CheckOptions(c.a.Caps, c.Options); err != nil {
 		return err
 	}
+	if err := CheckMunging(c.Options); err != nil {
+		return err
+	}
 	rules, err := c.rules()
 	if err != nil {
 		return err

@@ -46,6 +46,29 @@ func unsafeLink(target, where string) bool {
 	return false
 }
 
+// trimLink makes of a link's target one that stays below the transfer's root:
+// relative, and with no more ".." than the depth folders that the link is in,
+// all at the beginning (util1.c:sanitize_path).
+func trimLink(target string, depth int) string {
+	var up, names []string // each with the slash behind it
+	for part := range strings.SplitAfterSeq(target, "/") {
+		switch name := strings.TrimSuffix(part, "/"); {
+		case name == "" || name == ".":
+		case name != "..":
+			names = append(names, part)
+		case len(names) > 0:
+			names = names[:len(names)-1]
+		case depth > 0:
+			depth--
+			up = append(up, part)
+		}
+	}
+	if len(up)+len(names) == 0 {
+		return "."
+	}
+	return strings.Join(append(up, names...), "")
+}
+
 // noReferent is a link that is to be copied as what it leads to, which is
 // nothing.
 type noReferent struct{ err error }

@@ -2,6 +2,7 @@ package transfer
 
 import (
 	"os"
+	"strings"
 
 	"github.com/empegsync/empegsync/pkg/rsync/filelist"
 	"github.com/empegsync/empegsync/pkg/rsync/options"
@@ -26,6 +27,13 @@ func (c *common) openFlags() rootfs.OpenFlags {
 func (r *receiver) adopt(e *filelist.Entry) {
 	if r.Chmod != nil && !e.IsLink() {
 		e.Mode = r.Chmod.Apply(e.Mode)
+	}
+	if r.TrimLinks && e.IsLink() {
+		depth := 0
+		if e.Dir != "" {
+			depth = 1 + strings.Count(e.Dir, "/")
+		}
+		e.SetTarget(trimLink(e.Target(), depth)) // flist.c:recv_file_entry
 	}
 }
 

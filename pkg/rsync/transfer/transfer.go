@@ -58,6 +58,9 @@ type Link struct {
 	// permissions are not preserved (rsyncd.conf: incoming chmod).
 	Chmod    chmod.Modes
 	ChmodAll bool
+	// TrimLinks has a receiving side shorten links that would lead out of the
+	// transfer's root (rsyncd.conf: munge symlinks).
+	TrimLinks bool
 	// Busy, if not nil, is called now and then while this side works without
 	// anything to say, so that the peer's silence is not taken for a stall.
 	Busy func()
