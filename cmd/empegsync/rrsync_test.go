@@ -81,10 +81,10 @@ func (k *restrictedKey) run(program string, args ...string) result {
 	return start(k.t, cmd).wait()
 }
 
-// beyond is what there is outside of the directory.
+// beyond is what there is outside of the directory, but for what clients have.
 func (k *restrictedKey) beyond() []string {
 	k.t.Helper()
-	out, err := exec.Command("find", k.dir, "-path", k.served, "-prune", "-o", "-path", k.dir+"/got*", "-prune",
+	out, err := exec.Command("find", k.dir, "-path", k.served, "-prune", "-o", "-path", k.dir+"/got*", "-prune", "-o", "-path", k.dir+"/src", "-prune",
 		"-o", "-path", k.dir, "-o", "-printf", "%P %M %s %T@ %l\n").Output()
 	must(k.t, err)
 	lines := strings.Split(string(out), "\n")
