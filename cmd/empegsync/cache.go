@@ -9,10 +9,8 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"os/exec"
 	"strconv"
 	"strings"
-	"syscall"
 
 	"github.com/empegsync/empegsync/pkg/pkgcache/service"
 	"github.com/empegsync/empegsync/pkg/pkgcache/settings"
@@ -69,8 +67,12 @@ func (c *cacheServeCmd) Run(ctx context.Context, s *streams) (err error) {
 	if err != nil {
 		return &coded{err, exitUsage}
 	}
-	if c.Daemon && os.Getenv(backgroundVar) == "" {
-		return c.background(s)
+	if c.Daemon && !inBackground() {
+		pid, line, err := background("/")
+		if err == nil {
+			fmt.Fprintf(s.out, "process %d is %s", pid, line)
+		}
+		return err
 	}
 	logs := &logFile{name: set.Log, spare: s.err}
 	log := slog.New(c.handler(logs, set))
@@ -187,35 +189,4 @@ func (c *cacheServeCmd) apply(set *settings.Settings) error {
 		all = errors.Join(all, set.SetParent(c.External))
 	}
 	return all
-}
-
-// backgroundVar tells a child that it is in the background already.
-const backgroundVar = "EMPEGSYNC_BACKGROUND"
-
-// background starts this program again in a session of its own, and waits until
-// it listens.
-func (c *cacheServeCmd) background(s *streams) error {
-	self, err := os.Executable()
-	if err != nil {
-		return err
-	}
-	cmd := exec.Command(self, os.Args[1:]...)
-	cmd.Args[0] = os.Args[0]
-	cmd.Env = append(os.Environ(), backgroundVar+"=1")
-	cmd.Stderr, cmd.Dir = os.Stderr, "/"
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		return err
-	}
-	if err := cmd.Start(); err != nil {
-		return err
-	}
-	line := make([]byte, 512)
-	n, _ := out.Read(line)
-	if n == 0 {
-		return errors.Join(errors.New("the cache did not start"), cmd.Wait())
-	}
-	fmt.Fprintf(s.out, "process %d is %s", cmd.Process.Pid, line[:n])
-	return cmd.Process.Release()
 }

@@ -9,7 +9,9 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -224,7 +226,6 @@ func tree(t *testing.T, dir string) []string {
 func TestRsyncRefuses(t *testing.T) {
 	t.Parallel()
 	for line, want := range map[string]string{
-		"--daemon":           "no-detach",
 		"-a --copy-as=x . b": "--copy-as",
 	} {
 		r := call(t, append([]string{"rsync"}, strings.Fields(line)...)...)
@@ -290,4 +291,37 @@ func TestRsyncDaemon(t *testing.T) {
 	if r := p.wait(); r.code != 0 {
 		t.Errorf("stopped: %s", r)
 	}
+}
+
+// TestRsyncDaemonDetaches has it go into the background: it listens when the
+// command ends, whose streams it has let go of.
+func TestRsyncDaemonDetaches(t *testing.T) {
+	t.Parallel()
+	w := newTwin(t)
+	config, pidFile := filepath.Join(w.dir, "own.conf"), filepath.Join(w.dir, "pid")
+	text := fmt.Appendf(nil, "pid file = %s\n[mod]\npath = /\nuid = %d\ngid = %d\n", pidFile, os.Geteuid(), os.Getegid())
+	must(t, os.WriteFile(config, text, 0o644))
+	addr := closedPort(t)
+	_, port, err := net.SplitHostPort(addr)
+	must(t, err)
+	words := []string{"--daemon", "--config=" + config, "--address=127.0.0.1", "--port=" + port}
+	start(t, exec.Command(w.ours, words...)).wait().expect(t, 0) // which waits for its pipes to be closed
+	text, err = os.ReadFile(pidFile)
+	must(t, err)
+	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	must(t, err)
+	t.Cleanup(func() { _ = syscall.Kill(pid, syscall.SIGKILL) })
+	list := start(t, exec.Command("rsync", "rsync://"+addr)).wait()
+	if list.code != 0 || !strings.Contains(list.out, "mod            \t") {
+		t.Errorf("the list: %s", list)
+	}
+	r := start(t, exec.Command(w.ours, words...)).wait()
+	if r.code == 0 || !strings.Contains(r.err, "in use") {
+		t.Errorf("a second one: %s", r)
+	}
+	must(t, syscall.Kill(pid, syscall.SIGTERM))
+	until(t, "the daemon has gone", func() bool {
+		_, err := os.Stat(pidFile)
+		return os.IsNotExist(err)
+	})
 }

@@ -91,12 +91,18 @@ func shellClient(env func(string) string) string {
 	return "0.0.0.0"
 }
 
-// runDaemon is "rsync --daemon": the verb serve in rsync's words, always in the
-// foreground.
+// runDaemon is "rsync --daemon": the verb serve in rsync's words, in the background
+// unless --no-detach says otherwise.
 func runDaemon(ctx context.Context, opt *options.Options, s *streams) int {
+	out := io.Discard
 	if !opt.NoDetach {
-		return rsyncError(s.err, "rsync: a daemon in the background is not supported: add --no-detach, and \"&\" in the shell",
-			proto.ExitUnsupported, "daemon")
+		if !inBackground() {
+			if _, _, err := background(""); err != nil {
+				return rsyncError(s.err, "rsync: the daemon: "+err.Error(), proto.ExitStartClient, "daemon")
+			}
+			return exitOK
+		}
+		out = leave{s.out}
 	}
 	c := &serveCmd{Config: opt.Config}
 	c.Root = "/"
@@ -115,7 +121,7 @@ func runDaemon(ctx context.Context, opt *options.Options, s *streams) int {
 		c.Address = net.JoinHostPort(host, strconv.Itoa(port))
 	}
 	if err == nil {
-		err = c.Run(ctx, &streams{s.in, io.Discard, s.err})
+		err = c.Run(ctx, &streams{s.in, out, s.err})
 	}
 	if err != nil {
 		return rsyncError(s.err, "rsync: "+err.Error(), proto.ExitSocketIO, "daemon")

@@ -1,8 +1,11 @@
 package options
 
-// table gives every option of rsync 3.5.0. It is built anew for each caller so
-// that nobody can change it for another.
-func table() []row {
+import "sync"
+
+// table gives every option of rsync 3.5.0. It is made once; nobody changes it.
+var table = sync.OnceValue(makeTable)
+
+func makeTable() []row {
 	var all []row
 	for g, rows := range [groupCount][]row{
 		groupWhat:       whatRows(),

@@ -49,7 +49,7 @@ func connectionRows() []row {
 		value("rsync-path", "", "PROGRAM", "the rsync to run on the other side", text(func(o *Options) *string { return &o.RsyncPath })).in(client),
 		value("remote-option", "M", "OPT", "give OPT to the other side only", remoteOption).in(client).from("3.1.0"),
 		todo("sockopts", "", "OPTIONS", "set socket options").from("2.6.7").asDaemon(""),
-		todo("blocking-io", "", "", "use blocking I/O for the remote shell").noLong(),
+		value("blocking-io", "", "", "let the remote shell block (here its pipes always do)", nothing).in(client).noLong().undo(nothing),
 		value("bwlimit", "", "RATE", "write at most RATE KiB a second", setBwLimit).noLong().
 			undo(func(s *state, _ string) *Error { s.BwLimit = 0; return nil }).asDaemon("").
 			toServer(109, intWord("--bwlimit=", func(o *Options) int64 { return o.BwLimit })),
@@ -77,7 +77,8 @@ func otherRows() []row {
 			asDaemonDo(func(s *state, arg string) { s.Config = arg })).in(both | daemon).asDaemon(""),
 		value("no-detach", "", "", "with --daemon: stay in the foreground", asDaemonDo(func(s *state, _ string) { s.NoDetach = true })).
 			in(both | daemon).asDaemon(""),
-		todo("detach", "", "", "with --daemon: go into the background").asDaemon(""),
+		value("detach", "", "", "with --daemon: go into the background (as is usual)",
+			asDaemonDo(func(s *state, _ string) { s.NoDetach = false })).in(both | daemon).asDaemon(""),
 		todo("dparam", "", "OVERRIDE", "with --daemon: override a parameter of rsyncd.conf").asDaemon("M"),
 		todo("copy-as", "", "USER[:GROUP]", "copy as another user").from("3.2.0"),
 		todo("iconv", "", "CONVERT_SPEC", "convert the character set of names").from("3.0.0").noLong(),
