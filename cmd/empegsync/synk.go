@@ -50,6 +50,7 @@ Peers are HOST, with USER@ or not, and else those of /etc/synk.conf, a line
   -v                show peers, the master and commands; -vv shows more
   -i                ask which copy wins where the times do not say
   -j N              do at most N things at once; 0, the default, for no limit
+  -R                FILEs are directories: keep all in them alike, deletions too
   -s                be the other side: one line in, one line out
   --prefer HOST     HOST wins where the times do not say
   --max-skew TIME   how far in the future a file may be dated (1m)
@@ -68,11 +69,11 @@ Examples:
 
 // synkWords are synk's options as given.
 type synkWords struct {
-	server, ask, dry, relay, json, help bool
-	verbose, jobs                       int
-	conf, port, prefer, backup          string
-	hosts, files                        []string
-	maxSkew                             time.Duration
+	server, ask, dry, relay, json, help, recurse bool
+	verbose, jobs                                int
+	conf, port, prefer, backup                   string
+	hosts, files                                 []string
+	maxSkew                                      time.Duration
 }
 
 // parseSynk reads a command line as getopt does.
@@ -133,6 +134,8 @@ func (o *synkWords) flag(c byte) bool {
 		o.dry = true
 	case 'i':
 		o.ask = true
+	case 'R':
+		o.recurse = true
 	case 'v':
 		o.verbose++
 	default:
@@ -260,7 +263,8 @@ func (o *synkWords) run(s *streams) (*synk.Run, error) {
 	r := &synk.Run{
 		Peers: peers, Shell: shell, Local: synk.Server{}, Out: s.out, Err: s.err, Verbose: o.verbose, JSON: o.json, DryRun: o.dry,
 		Jobs: o.jobs, Relay: o.relay, Backup: o.backup, Umask: umask(),
-		Rules: synk.Rules{MaxSkew: o.maxSkew, Prefer: o.prefer},
+		Rules:   synk.Rules{MaxSkew: o.maxSkew, Prefer: o.prefer},
+		Recurse: o.recurse, States: states(),
 	}
 	preferred := func(p synk.Peer) bool { return p.Host == o.prefer }
 	if o.prefer != "" && o.prefer != synk.Localhost && !slices.ContainsFunc(peers, preferred) {
@@ -350,6 +354,17 @@ func whole(file string) (string, error) {
 		return filepath.Clean(file), nil
 	}
 	return filepath.Join(here, file), nil
+}
+
+// states is where it is remembered what was alike.
+func states() string {
+	if dir := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "synk")
+	}
+	if home, err := os.UserHomeDir(); err == nil && home != "/" {
+		return filepath.Join(home, ".local/state/synk")
+	}
+	return "/var/lib/synk"
 }
 
 // ownRsync is how this program is run as rsync where there is no other, "" where

@@ -3,8 +3,11 @@ package main
 import (
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 )
 
 // The example of synk's own description, line by line: the sums are those of
@@ -128,4 +131,101 @@ func hideRsync(w *hosts, host string) {
 	text, err := os.ReadFile(w.path(host, "ssh/sshd_config"))
 	must(w.t, err)
 	must(w.t, os.WriteFile(w.path(host, "ssh/sshd_config"), []byte(strings.ReplaceAll(string(text), ":/usr/bin:/bin", "")), 0o644))
+}
+
+// A directory on three hosts: changes and deletions from each, a conflict, a
+// directory that is not mounted, copies that are kept, a run that is killed.
+func TestSynkTree(t *testing.T) {
+	if !inWorld(t) {
+		return
+	}
+	w := newHosts(t)
+	w.add("keel", true)
+	w.add("phobos", true)
+	t.Setenv("XDG_STATE_HOME", w.path("localhost", "state"))
+	all := []string{"localhost", "keel", "phobos"}
+	const tree = synkHome + "/tree"
+	run := func(more ...string) result {
+		return call(t, append(append([]string{"synk", "-v", "-R", "-h", "keel", "-h", "phobos"}, more...), tree)...)
+	}
+	w.put("keel", tree+"/a", "first", 1000)
+	w.put("phobos", tree+"/sub dir/b\n", "second", 2000)
+	w.put("localhost", tree+"/c", "third", 3000)
+	must(t, os.Symlink("nowhere", w.path("keel", tree, "link")))
+	must(t, os.Mkdir(w.path("phobos", tree, "empty"), 0o755))
+	run("-n").contains(t, 2)
+	w.has(tree+"/a", "", "localhost")
+	run().expect(t, 0)
+	for _, h := range all {
+		w.has(tree+"/a", "first", h)
+		w.has(tree+"/sub dir/b\n", "second", h)
+		w.has(tree+"/c", "third", h)
+		if to, err := os.Readlink(w.path(h, tree, "link")); err != nil || to != "nowhere" {
+			t.Errorf("%s: link to %q: %v", h, to, err)
+		}
+		if st, err := os.Stat(w.path(h, tree, "empty")); err != nil || !st.IsDir() {
+			t.Errorf("%s: %v", h, err)
+		}
+	}
+	if r := run(); r.code != 0 || r.out != "" {
+		t.Errorf("in sync: %s", r)
+	}
+
+	// A deletion on one side, a change with an old time on another, a directory gone.
+	must(t, os.Remove(w.path("keel", tree, "a")))
+	w.put("phobos", tree+"/c", "restored", 10)
+	must(t, os.RemoveAll(w.path("localhost", tree, "sub dir")))
+	run("--backup-dir", synkHome+"/kept").expect(t, 0)
+	w.has(tree+"/a", "", all...)
+	w.has(tree+"/c", "restored", all...)
+	w.has(tree+"/sub dir/b\n", "", all...)
+	for _, h := range []string{"localhost", "phobos"} {
+		if kept, _ := filepath.Glob(w.path(h, synkHome, "kept", tree, "a.*")); len(kept) != 1 {
+			t.Errorf("%s keeps %q", h, kept)
+		}
+	}
+	if kept, _ := filepath.Glob(w.path("keel", synkHome, "kept", tree, "c.*")); len(kept) != 1 {
+		t.Errorf("keel keeps %q", kept)
+	}
+
+	// Both changed at the same time: nobody wins, the rest goes on.
+	w.put("keel", tree+"/c", "of keel", 4000)
+	w.put("phobos", tree+"/c", "of phobos", 4000)
+	w.put("localhost", tree+"/d", "new", 5000)
+	run().contains(t, 5, "conflict: c: equal times", "keel", "phobos")
+	w.has(tree+"/c", "of keel", "keel")
+	w.has(tree+"/c", "restored", "localhost")
+	w.has(tree+"/d", "new", all...)
+	choose := empegsync("synk", "-i", "-R", "-h", "keel", "-h", "phobos", tree)
+	choose.Stdin = strings.NewReader("2\n")
+	start(t, choose).wait().contains(t, 0, "which one wins")
+	w.has(tree+"/c", "of phobos", all...)
+
+	// Not mounted: nothing happens anywhere.
+	must(t, os.Rename(w.path("keel", tree), w.path("keel", "away")))
+	must(t, os.Mkdir(w.path("keel", tree), 0o755))
+	w.put("localhost", tree+"/e", "later", 6000)
+	run().expect(t, 4, "keel: ", "mounted")
+	w.has(tree+"/d", "new", "localhost", "phobos")
+	w.has(tree+"/e", "", "phobos")
+	must(t, os.Remove(w.path("keel", tree)))
+	must(t, os.Rename(w.path("keel", "away"), w.path("keel", tree)))
+
+	// Killed anywhere, it converges with the next run.
+	must(t, os.Remove(w.path("phobos", tree, "d")))
+	for _, delay := range []time.Duration{100, 300, 600, 900} {
+		p := start(t, empegsync("synk", "-R", "-h", "keel", "-h", "phobos", tree))
+		select {
+		case <-p.ended:
+		case <-time.After(delay * time.Millisecond):
+			p.signal(syscall.SIGKILL)
+			<-p.ended
+		}
+	}
+	run().expect(t, 0)
+	w.has(tree+"/d", "", all...)
+	w.has(tree+"/e", "later", all...)
+	if r := run(); r.code != 0 || r.out != "" {
+		t.Errorf("in sync: %s", r)
+	}
 }

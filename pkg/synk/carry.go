@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 )
@@ -37,15 +38,24 @@ func (r *Run) carryOut(ctx context.Context, tasks []task) []Fault {
 	return r.verify(ctx, tasks, errs)
 }
 
+// place is where an item's path is on this machine.
+func (r *Run) place(name string) string {
+	if r.Recurse {
+		return path.Join(r.tree, name)
+	}
+	return name
+}
+
 // unchanged refuses to replace a file of this machine that was changed since it
 // was looked at.
 func (r *Run) unchanged(ctx context.Context, t task) error {
 	if !t.to.local() {
 		return nil
 	}
-	for path := range t.content {
-		was := t.to.Copies[path]
-		if is := newLooker().file(ctx, path); is.Content != was.Content || is.Mtime != was.Mtime {
+	for name := range t.content {
+		was := t.to.Copies[name]
+		is := newLooker().file(ctx, r.place(name))
+		if is.Content != was.Content && is.Present() || is.Kind == File && is.Mtime != was.Mtime {
 			return errors.New("it has been changed since it was looked at: run again")
 		}
 	}
@@ -55,9 +65,9 @@ func (r *Run) unchanged(ctx context.Context, t task) error {
 // relay copies from this machine's copy, if that is the master's by now.
 func (r *Run) relay(ctx context.Context, c *copier, t task, direct error) error {
 	here := r.snap(Localhost)
-	for path, want := range t.content {
-		if got := newLooker().file(ctx, path); got.Content != want {
-			return errors.Join(direct, fmt.Errorf("a way through this machine: it has no copy of its own of %s", path))
+	for name, want := range t.content {
+		if got := newLooker().file(ctx, r.place(name)); got.Content != want {
+			return errors.Join(direct, fmt.Errorf("a way through this machine: it has no copy of its own of %s", name))
 		}
 	}
 	t.from = here
@@ -75,12 +85,17 @@ func (r *Run) verify(ctx context.Context, tasks []task, errs []error) []Fault {
 	ask := make(map[string]Request)
 	for i, t := range tasks {
 		if errs[i] != nil {
-			faults = append(faults, Fault{t.to.Host, strings.Join(t.names, ", "), fmt.Errorf("copy from %s: %w", t.from.Host, errs[i])})
+			for name := range t.content {
+				faults = append(faults, Fault{t.to.Host, name, fmt.Errorf("copy from %s: %w", t.from.Host, errs[i])})
+			}
 			continue
 		}
 		q := ask[t.to.Host]
-		for path := range t.content {
-			q.Files = append(q.Files, Name(path))
+		if r.Recurse {
+			q.Tree = Name(r.tree)
+		}
+		for name := range t.content {
+			q.Files = append(q.Files, Name(name))
 		}
 		ask[t.to.Host] = q
 	}
@@ -89,9 +104,9 @@ func (r *Run) verify(ctx context.Context, tasks []task, errs []error) []Fault {
 			if t.to.Host != s.Host || errs[i] != nil {
 				continue
 			}
-			for path, want := range t.content {
-				if err := confirm(s, path, want); err != nil {
-					faults = append(faults, Fault{s.Host, path, err})
+			for name, want := range t.content {
+				if err := confirm(s, name, want); err != nil {
+					faults = append(faults, Fault{s.Host, name, err})
 				}
 			}
 		}
@@ -101,8 +116,8 @@ func (r *Run) verify(ctx context.Context, tasks []task, errs []error) []Fault {
 }
 
 // confirm checks what a host has after a copy.
-func confirm(s Snapshot, path string, want Content) error {
-	switch got := s.Copies[path]; {
+func confirm(s Snapshot, name string, want Content) error {
+	switch got := s.Copies[name]; {
 	case s.Err != nil:
 		return fmt.Errorf("verify the copy: %w", s.Err)
 	case got.Err != "":

@@ -44,7 +44,7 @@ func (l *looker) file(ctx context.Context, path string) Copy {
 
 // missing is a copy that is not there, or that cannot be looked at.
 func missing(err error) Copy {
-	if errors.Is(err, fs.ErrNotExist) {
+	if err == nil || errors.Is(err, fs.ErrNotExist) {
 		return Copy{}
 	}
 	var pe *fs.PathError
@@ -146,19 +146,34 @@ func (s stopping) Read(p []byte) (int, error) {
 // is told of with the reason, and nothing below it.
 func (l *looker) tree(ctx context.Context, dir string) (top Copy, files map[string]Copy) {
 	files = make(map[string]Copy)
-	top = l.file(ctx, dir)
-	if top.Kind != Dir {
-		return top, files
-	}
 	root, err := rootfs.Open(dir)
 	if err != nil {
 		return missing(err), files
 	}
 	defer root.Close()
 	if err := l.walk(ctx, root, ".", files); err != nil {
-		top = Copy{Err: missing(err).Err}
+		return Copy{Err: missing(err).Err}, files
 	}
-	return top, files
+	return l.below(ctx, root, "."), files
+}
+
+// some looks at a few names below a directory; kept says why some of them could
+// not be removed.
+func (l *looker) some(ctx context.Context, dir string, names []Name, kept map[string]string, a *Answer) {
+	root, err := rootfs.Open(dir)
+	if err == nil {
+		defer root.Close()
+	}
+	for _, n := range names {
+		c := missing(err)
+		if err == nil {
+			c = l.below(ctx, root, string(n))
+		}
+		if why := kept[string(n)]; why != "" {
+			c = Copy{Err: why}
+		}
+		a.Files = append(a.Files, report(string(n), c))
+	}
 }
 
 // walk adds what is in a directory.

@@ -179,7 +179,7 @@ func carried(peers []Snapshot, item Item) []Snapshot {
 // that were older than the winner, or stood against it in a conflict that the
 // user has decided.
 func TestPlanProperties(t *testing.T) {
-	for seed := range uint64(20000) {
+	for seed := range uint64(8000) {
 		rnd := rand.New(rand.NewPCG(seed, 1))
 		peers := generate(rnd)
 		r := rules()

@@ -22,6 +22,7 @@ func (r *Run) trace(words []string) { r.say("debug: %s", join(words)) }
 
 // show prints what was found of a file and what follows from it.
 func (r *Run) show(item Item) {
+	shown := r.place(item.Path)
 	for _, s := range r.snaps {
 		if s.Err != nil || s.Copies[item.Path].Err != "" {
 			continue
@@ -29,14 +30,17 @@ func (r *Run) show(item Item) {
 		c := s.Copies[item.Path]
 		// Tabs between the columns; one in a name is escaped.
 		if r.Verbose > 0 && !r.JSON {
-			fmt.Fprintf(r.Out, "peer: %s\t%s\t%s\t%d\n", s.Host, client.EscapeControls(strings.ReplaceAll(item.Path, "\t", `\#011`)), c.Short(), c.Mtime.Sec)
+			fmt.Fprintf(r.Out, "peer: %s\t%s\t%s\t%d\n", s.Host, client.EscapeControls(strings.ReplaceAll(shown, "\t", `\#011`)), c.Short(), c.Mtime.Sec)
 		}
 		if r.Verbose > 1 {
 			r.say("debug: %s: time %s, mode %04o, owner %s:%s, clock ahead by %s", s.Host, c.Mtime.Std().UTC().Format(time.RFC3339Nano), c.Mode, c.Owner, c.Group, s.Ahead)
 		}
 	}
 	for _, n := range item.Notes {
-		r.say("note: %s: %s", item.Path, n)
+		r.say("note: %s: %s", shown, n)
+	}
+	for _, h := range item.Delete {
+		r.say("synk: delete %s:%s", h, shown)
 	}
 	if item.Master != "" {
 		r.say("master: %s", item.Master)

@@ -32,9 +32,14 @@ type Run struct {
 	Umask  uint32
 	// Ask, if not nil, has somebody choose a host in a conflict.
 	Ask func(Item) (host string, ok bool)
-	Now func() time.Time // nil for the time of day
+	// Recurse keeps directories in sync, what was deleted included; States is
+	// where it is remembered what was alike.
+	Recurse bool
+	States  string
+	Now     func() time.Time // nil for the time of day
 
 	peers  map[string]Peer
+	tree   string     // the directory at hand
 	snaps  []Snapshot // in the order in which they are shown
 	survey *surveyor
 }
@@ -107,6 +112,9 @@ func (r *Run) Do(ctx context.Context) (*Outcome, error) {
 		r.Shell.Trace = r.trace
 		r.survey.shell.Trace = r.trace
 	}
+	if r.Recurse {
+		return r.trees(ctx)
+	}
 	return r.files(ctx)
 }
 
@@ -152,7 +160,7 @@ func (r *Run) files(ctx context.Context) (*Outcome, error) {
 }
 
 // errDirectory: single files are elected, not directories.
-var errDirectory = fmt.Errorf("it is a directory: only files can be kept in sync")
+var errDirectory = fmt.Errorf("it is a directory: say -R")
 
 // directory names a host on which a path is a directory, "" for none.
 func (r *Run) directory(path string) string {
@@ -240,7 +248,11 @@ func (r *Run) tasks(item Item) []task {
 	from := r.snap(item.Master)
 	for _, s := range r.snaps {
 		if slices.Contains(item.To, s.Host) || slices.Contains(item.Mend, s.Host) {
-			j := fileJob(from, s, item.Path).withBackup(r.Backup, r.suffix())
+			j := fileJob(from, s, item.Path)
+			if r.Recurse {
+				j = treeJob(from, s, r.tree, item.Path)
+			}
+			j = j.withBackup(r.Backup, r.suffix())
 			j.again = item.Content != s.Copies[item.Path].Content && alike(from.Copies[item.Path], s.Copies[item.Path])
 			out = append(out, task{j, map[string]Content{item.Path: item.Content}})
 		}

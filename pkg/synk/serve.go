@@ -45,8 +45,27 @@ func (s *Server) now() time.Time {
 func (s *Server) Answer(ctx context.Context, q Request) (Answer, error) {
 	a := Answer{Synk: Version, UID: os.Geteuid(), Rsync: s.Rsync}
 	look := newLooker()
-	for _, f := range q.Files {
-		a.Files = append(a.Files, report(string(f), look.file(ctx, string(f))))
+	var kept map[string]string
+	if len(q.Remove) > 0 {
+		var err error
+		if kept, err = look.remove(ctx, q); err != nil {
+			return a, err
+		}
+	}
+	switch {
+	case q.Tree == "":
+		for _, f := range q.Files {
+			a.Files = append(a.Files, report(string(f), look.file(ctx, string(f))))
+		}
+	case len(q.Files) > 0:
+		look.some(ctx, string(q.Tree), q.Files, kept, &a)
+	default:
+		top, files := look.tree(ctx, string(q.Tree))
+		t := report(string(q.Tree), top)
+		a.Top = &t
+		for name, c := range files {
+			a.Files = append(a.Files, report(name, c))
+		}
 	}
 	a.Now = stamp(TimeOf(s.now()))
 	return a, ctx.Err()

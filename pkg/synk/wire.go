@@ -28,8 +28,10 @@ type Request struct {
 	// Remove are paths below Tree that are to go, as long as they are what
 	// they are expected to be.
 	Remove []Removal `json:"remove,omitempty"`
-	// Backup is a directory that keeps what is removed, "" for none.
+	// Backup is a directory that keeps what is removed, "" for none, and Suffix
+	// what is put behind names there.
 	Backup Name `json:"backup,omitempty"`
+	Suffix Name `json:"suffix,omitempty"`
 }
 
 // Removal is a file, link or empty directory that is to go.
