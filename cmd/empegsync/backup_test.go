@@ -155,7 +155,7 @@ func TestBackupFlags(t *testing.T) {
 		t.Error(r)
 	}
 	for line, want := range map[string]string{
-		n.src:                                    "source",
+		n.src:                                    "<dest>",
 		n.src + " host:/x":                       "on another machine",
 		n.src + " " + n.dst + "/x":               "does not exist",
 		"--keep=daily " + n.src + " " + n.dst:    "daily=7",
