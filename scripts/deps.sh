@@ -8,7 +8,7 @@ set -euo pipefail
 # it, whether tests need it, and what for.
 readonly table='
 rsync|rsync|required|the peer that every transfer is tested against
-/usr/sbin/sshd|openssh-server|required|restricted keys are tried with it
+/usr/sbin/sshd|openssh-server|required|restricted keys, the doctor and synk are tried with it
 ssh|openssh-client|required|the way to it
 qemu-arm|qemu-user|required|runs the ARM binary
 shellcheck|shellcheck|required|make lint reads the scripts with it
@@ -19,8 +19,6 @@ gcc|gcc|required|the race detector links with it
 rz|lrzsz|required|a player side of a serial line
 busybox|busybox|required|a small shell to try scripts for players with
 git|git|required|tells the version
-sshd|openssh-server|required|the hosts that synk keeps in sync
-ssh|openssh-client|required|how it reaches them
 qemu-system-arm|qemu-system-arm|optional|make vmtest and make image run boards in it
 mke2fs|e2fsprogs|optional|makes the disks of such boards
 /usr/share/sounds/freedesktop/stereo|sound-theme-freedesktop|required|real sound files as tunes

@@ -25,6 +25,7 @@ type cli struct {
 	Pull      pullCmd      `cmd:"" help:"Make this player's music like the master's, both drives."`
 	Reindex   reindexCmd   `cmd:"" help:"Remove the player's database files, so that it rebuilds them."`
 	Backup    backupCmd    `cmd:"" help:"Keep dated snapshots that share what has not changed."`
+	Doctor    doctorCmd    `cmd:"" help:"Find out whether a backup over a remote shell would work, and what to change."`
 	Rsync     rsyncCmd     `cmd:"" help:"Be rsync: the same options, output and exit codes."`
 	Rrsync    rrsyncCmd    `cmd:"" help:"Serve what an ssh key may do with rsync, as its forced command."`
 	Authorize authorizeCmd `cmd:"" help:"Make the line of authorized_keys that lets an ssh key do one thing with rsync."`

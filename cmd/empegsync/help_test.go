@@ -14,7 +14,7 @@ func TestHelp(t *testing.T) {
 	t.Parallel()
 	r := call(t, "--help")
 	r.expect(t, 0)
-	for _, verb := range []string{"boot", "serve", "pull", "reindex", "version", "install", "setup", "console", "reinstate", "uninstall", "start", "backup"} {
+	for _, verb := range []string{"boot", "serve", "pull", "reindex", "version", "install", "setup", "console", "reinstate", "uninstall", "start", "backup", "doctor"} {
 		if !strings.Contains(r.out, "\n  "+verb+" ") {
 			t.Errorf("the help does not name %s:\n%s", verb, r.out)
 		}

@@ -70,6 +70,7 @@ func rooms() []room {
 		{"pkg/install", service, []string{"pkg/player"}, "laying the program down moves no music; it asks the player what its drives are"},
 		{"pkg/console", service, nil, "what is asked and typed on a serial line; carrying it out is the verbs' part"},
 		{"pkg/backup", service, []string{"pkg/rsync/client", "pkg/rsync/server"}, "snapshots are a policy around a client's pull"},
+		{"pkg/doctor", service, []string{"pkg/rsync/client", "pkg/rsync/server"}, "it tries what a client will do"},
 		{"pkg/remote", service, []string{"pkg/rsync/server"}, "what a key may do is apart from how it is done: the far end of a transfer, below its directory"},
 		{"pkg/pkgcache", service, nil, "packages are not the player's business"},
 		{"pkg/synk", service, []string{"pkg/rsync/client", "pkg/rsync/server"},

@@ -185,7 +185,10 @@ func (c *Client) List(ctx context.Context, r Remote) error {
 		return err
 	}
 	defer context.AfterFunc(ctx, cn.close)()
-	_, _, err = c.greet(cn, r)
+	if _, _, err = c.greet(cn, r); err == nil {
+		_ = cn.end(nil) // a daemon behind a shell ends with an error after a list
+		return nil
+	}
 	return cn.end(err)
 }
 
@@ -390,6 +393,7 @@ func (c *Client) startShell(ctx context.Context, places []Remote, push bool) (*c
 	if err != nil {
 		return nil, err
 	}
+	p.program = c.Options.RsyncPath
 	cn := c.connect(nil, p)
 	if err := session.SendSecluded(cn.w, secluded); err != nil {
 		return nil, cn.end(err)

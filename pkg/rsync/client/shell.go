@@ -11,6 +11,7 @@ import (
 	"path"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -54,6 +55,68 @@ type process struct {
 	cmd  *exec.Cmd
 	done chan struct{} // closed once the process has been waited for
 	stop context.CancelFunc
+	// program is what the shell runs on the other side, "" for rsync.
+	program string
+	errors  *overheard
+
+	mu    sync.Mutex
+	first []byte // the beginning of what has come
+}
+
+// mostFirst is how much of the beginning is kept, in bytes.
+const mostFirst = 64
+
+// Read implements net.Conn.
+func (p *process) Read(b []byte) (int, error) {
+	n, err := p.Conn.Read(b)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if room := mostFirst - len(p.first); room > 0 {
+		p.first = append(p.first, b[:min(n, room)]...)
+	}
+	return n, err
+}
+
+// overheard is a process's standard error on its way to the user, whose end is
+// kept.
+type overheard struct {
+	from *os.File
+	done chan struct{}
+	tail []byte // read once done is closed
+}
+
+// mostOverheard is how much of it is kept, in bytes; lingering is how long what
+// the process has left behind may keep the standard error open.
+const (
+	mostOverheard = 1024
+	lingering     = 200 * time.Millisecond
+)
+
+// overhear passes on what comes from a pipe.
+func overhear(from *os.File, to io.Writer) *overheard {
+	o := &overheard{from: from, done: make(chan struct{})}
+	go func() {
+		defer close(o.done)
+		buf := make([]byte, mostOverheard)
+		for {
+			n, err := from.Read(buf)
+			_, _ = to.Write(buf[:n]) // nobody else could be told
+			o.tail = append(o.tail, buf[:n]...)
+			o.tail = o.tail[max(len(o.tail)-mostOverheard, 0):]
+			if err != nil {
+				return
+			}
+		}
+	}()
+	return o
+}
+
+// end returns the end of what was said by a process that has ended.
+func (o *overheard) end() []byte {
+	_ = o.from.SetReadDeadline(time.Now().Add(lingering))
+	<-o.done
+	o.from.Close()
+	return o.tail
 }
 
 // start runs a program with a connection as its standard input and output. It
@@ -63,30 +126,39 @@ func (s Shell) start(ctx context.Context, words []string, env ...string) (*proce
 	if err != nil {
 		return nil, proto.Fail(proto.ExitIPC, fmt.Errorf("make pipes: %w", err))
 	}
+	fromErr, toErr, err := os.Pipe()
+	if err != nil {
+		closeAll(toRead, toWrite, child[0], child[1])
+		return nil, proto.Fail(proto.ExitIPC, fmt.Errorf("make pipes: %w", err))
+	}
 	ctx, stop := context.WithCancel(ctx)
 	cmd := exec.CommandContext(ctx, words[0], words[1:]...)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = child[0], child[1], s.Stderr
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = child[0], child[1], toErr
 	cmd.Env = append(os.Environ(), env...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = shellKill
 	err = cmd.Start()
-	child[0].Close()
-	child[1].Close()
+	closeAll(child[0], child[1], toErr)
 	if err != nil {
 		stop()
-		toRead.Close()
-		toWrite.Close()
+		closeAll(toRead, toWrite, fromErr)
 		return nil, proto.Failf(proto.ExitIPC, "start %q: %w (choose the remote shell with -e)", words[0], reason(err))
 	}
 	p := &process{
 		Conn: session.Pipes(toRead, toWrite), name: words[0], cmd: cmd,
-		done: make(chan struct{}), stop: stop,
+		done: make(chan struct{}), stop: stop, errors: overhear(fromErr, s.stderr()),
 	}
 	go func() {
 		defer close(p.done)
 		_ = cmd.Wait() // how it ended is in its state
 	}()
 	return p, nil
+}
+
+func closeAll(files ...*os.File) {
+	for _, f := range files {
+		f.Close()
+	}
 }
 
 // fourEnds makes two pipes: this side's ends, and the child's input and output.
@@ -132,9 +204,24 @@ func reason(err error) error {
 	return err
 }
 
-// command returns the words that start the remote shell for a place; remote
+// Command returns the words that start the remote shell for a place; remote
 // are those that it runs there.
-func (s Shell) command(r Remote, opt *options.Options, remote []string) ([]string, error) {
+func (s Shell) Command(r Remote, opt *options.Options, remote []string) ([]string, error) {
+	words, err := s.words(r, opt)
+	return append(words, remote...), err
+}
+
+// command is Command for rsync with these arguments.
+func (s Shell) command(r Remote, opt *options.Options, args []string) ([]string, error) {
+	program := opt.RsyncPath
+	if program == "" {
+		program = "rsync"
+	}
+	return s.Command(r, opt, append([]string{program}, args...))
+}
+
+// words start the remote shell.
+func (s Shell) words(r Remote, opt *options.Options) ([]string, error) {
 	shell := opt.Shell
 	if shell == "" {
 		shell = s.Default
@@ -153,12 +240,7 @@ func (s Shell) command(r Remote, opt *options.Options, remote []string) ([]strin
 	if isSSH && opt.Family != options.FamilyAny {
 		words = append(words, map[options.Family]string{options.FamilyIPv4: "-4", options.FamilyIPv6: "-6"}[opt.Family])
 	}
-	words = append(words, r.Host)
-	program := opt.RsyncPath
-	if program == "" {
-		program = "rsync"
-	}
-	return append(append(words, program), remote...), nil
+	return append(words, r.Host), nil
 }
 
 // dialDaemon starts a daemon for this connection alone, over the remote shell.
@@ -187,10 +269,14 @@ func (p *process) ended(err error) error {
 		defer time.AfterFunc(shellGrace, p.stop).Stop()
 	}
 	status := p.wait()
+	said := p.errors.end()
 	var u *session.UncleanError
 	if errors.As(err, &u) {
-		return diagnose(u, p.name, status, err)
+		return diagnose(u, Answer{Err: said, Status: status, Program: p.program}, p.name, err)
 	}
+	p.mu.Lock()
+	err = echoed(p.first, err)
+	p.mu.Unlock()
 	if status <= int(proto.ExitCode(err)) {
 		return err
 	}
