@@ -69,6 +69,12 @@ const (
 func weakWords(b []byte) (s1, s2 uint32) {
 	var a, w uint64
 	n := uint64(len(b) &^ 7)
+	for len(b) >= weakRun {
+		sum, prefixes := sumRun((*[weakRun]byte)(b))
+		w += weakRun*a + prefixes
+		a += sum
+		b = b[weakRun:]
+	}
 	for len(b) >= 16 {
 		x := binary.LittleEndian.Uint64(b) ^ signs
 		y := binary.LittleEndian.Uint64(b[8:]) ^ signs
@@ -89,6 +95,49 @@ func weakWords(b []byte) (s1, s2 uint32) {
 	a -= 128 * n
 	w -= 64 * n * (n + 1)
 	return weakBytes(uint32(a), uint32(w), b)
+}
+
+// weakRun is how many bytes are summed in lanes of 16 bits before any lane can
+// run over: sixteen words, of which before below gets 120 times two bytes.
+const weakRun = 128
+
+// sumRun returns the sum of a run's bytes, their sign bits flipped, and the sum
+// of all of its prefix sums. It multiplies once a run instead of per word.
+func sumRun(b *[weakRun]byte) (sum, prefixes uint64) {
+	// In each lane: the sum of all bytes so far, of the even ones alone, and of
+	// what the first has been before each word.
+	var all, even, before uint64
+	for i := 0; i < weakRun; i += 32 {
+		c := (*[32]byte)(b[i : i+32])
+		x := binary.LittleEndian.Uint64(c[:]) ^ signs
+		e := x & lanes
+		before += all
+		even += e
+		all += e + x>>8&lanes
+		x = binary.LittleEndian.Uint64(c[8:]) ^ signs
+		e = x & lanes
+		before += all
+		even += e
+		all += e + x>>8&lanes
+		x = binary.LittleEndian.Uint64(c[16:]) ^ signs
+		e = x & lanes
+		before += all
+		even += e
+		all += e + x>>8&lanes
+		x = binary.LittleEndian.Uint64(c[24:]) ^ signs
+		e = x & lanes
+		before += all
+		even += e
+		all += e + x>>8&lanes
+	}
+	odd := all - even
+	sum = weigh(all, 1, 1, 1, 1)
+	return sum, 8*weigh(before, 1, 1, 1, 1) + weigh(even, 8, 6, 4, 2) + weigh(odd, 7, 5, 3, 1)
+}
+
+// weigh adds up the lanes of v, the lowest first, each with its weight.
+func weigh(v, w0, w1, w2, w3 uint64) uint64 {
+	return v&0xffff*w0 + v>>16&0xffff*w1 + v>>32&0xffff*w2 + v>>48*w3
 }
 
 // Roller holds the weak sum of a window that moves along a file. The zero value
