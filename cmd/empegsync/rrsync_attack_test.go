@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -282,5 +283,34 @@ func TestRrsyncBounds(t *testing.T) {
 		k.allow("-no-lock")
 		k.run(program, "-r", "src/n", "h:").expect(t, 0)
 		lock.Close()
+	}
+}
+
+// TestForcedDaemonOfAUser: somebody other than root is served from the rsyncd.conf
+// of the folder that the shell starts in, which is the home folder.
+func TestForcedDaemonOfAUser(t *testing.T) {
+	t.Parallel()
+	k := newKey(t)
+	k.write("rsyncd.conf", "max connections = 1\nlock file = "+k.dir+"/home/lock\nuse chroot = no\n[system]\npath = "+k.served+"\nlist = false\n")
+	must(t, os.MkdirAll(k.dir+"/home", 0o755))
+	must(t, os.Rename(k.dir+"/rsyncd.conf", k.dir+"/home/rsyncd.conf"))
+	k.write("rsh", "cd "+k.dir+"/home\nexec "+k.ours+" --server --daemon .\n")
+	for _, program := range []string{"rsync", k.ours} {
+		dst, err := os.MkdirTemp(k.dir, "got")
+		must(t, err)
+		cmd := exec.Command(program, "-e", "sh "+k.dir+"/rsh", "-rtx", "--numeric-ids", "--delete", "host::system/", dst+"/")
+		cmd.Dir = k.dir
+		if os.Geteuid() == 0 {
+			const nobody = 65534
+			must(t, os.Chown(dst, nobody, nobody))
+			must(t, os.Chown(k.dir+"/home", nobody, nobody))
+			must(t, os.Chmod(k.dir, 0o755))
+			must(t, os.Chmod(filepath.Dir(k.dir), 0o755))
+			cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+		}
+		start(t, cmd).wait().expect(t, 0)
+		if d := cmp.Diff([]string{"a: a", "sub/b: b", "sub/deep/c: c"}, k.gotten(dst)); d != "" {
+			t.Errorf("%s, -want +got:\n%s", program, d)
+		}
 	}
 }
