@@ -186,15 +186,22 @@ func (o *Onboard) push(ctx context.Context, p packed, folder string) error {
 
 // size asks how long a file of the player is; 0 if it is not there.
 func (o *Onboard) size(ctx context.Context, name string) (int64, error) {
-	res, err := o.Link.Run(ctx, "test ! -f "+name+" || ls -l "+name, 0)
-	if err != nil {
-		return 0, err
+	answer := ""
+	for range 4 { // noise may have taken a part of the line
+		res, err := o.Link.Run(ctx, "test ! -f "+name+" || ls -l "+name, 0)
+		if err != nil {
+			return 0, err
+		}
+		if answer = strings.TrimSpace(res.Output); answer == "" {
+			return 0, nil
+		}
+		if fields := strings.Fields(answer); len(fields) > 5 {
+			if n, err := strconv.ParseInt(fields[4], 10, 64); err == nil {
+				return n, nil
+			}
+		}
 	}
-	fields := strings.Fields(res.Output)
-	if len(fields) < 5 {
-		return 0, nil
-	}
-	return strconv.ParseInt(fields[4], 10, 64)
+	return 0, fmt.Errorf("the length of %s was not understood: %s", name, answer)
 }
 
 // verify has the player check what has come over: gzip compares the content with
