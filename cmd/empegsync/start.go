@@ -42,6 +42,7 @@ func (c *startCmd) Run(ctx context.Context, s *streams) error {
 	if !c.Foreground {
 		return c.detach(s)
 	}
+	s = s.recorded()
 	lock, err := c.lock()
 	if err != nil {
 		return err
@@ -106,7 +107,7 @@ func (c *startCmd) detach(s *streams) error {
 // kernelLog is where a program without a terminal can speak without ever waiting
 // and without filling a disk.
 func kernelLog() (*os.File, error) {
-	const name = "/dev/kmsg"
+	const name = kernelLogName
 	if info, err := os.Stat(name); err == nil && info.Mode()&os.ModeCharDevice != 0 {
 		if f, err := os.OpenFile(name, os.O_WRONLY, 0); err == nil {
 			return f, nil
