@@ -17,7 +17,6 @@ type sshHost struct {
 	dir  string
 	port int
 	keys strings.Builder
-	user string
 }
 
 // account adds a key. command is what each of its logins runs, in which
