@@ -289,13 +289,13 @@ func TestErrorsAreBounded(t *testing.T) {
 func TestUnsupported(t *testing.T) {
 	harmless := map[string][]string{
 		"dont compress": {"*.gz *.zip"}, "lock file": {"/var/run/rsyncd.lock", "/x"}, "log format": {"%o %f"},
-		"proxy protocol": {"no", "False"}, "fake super": {"0"}, "forward lookup": {"yes", "no"}, "ignore errors": {"no"},
+		"proxy protocol": {"no", "False"}, "forward lookup": {"yes", "no"}, "ignore errors": {"no"},
 		"ignore nonreadable": {"no"}, "insecure links": {"no"}, "max connections": {"0"}, "munge symlinks": {"unset"},
 		"open noatime": {"unset"}, "reverse lookup": {"no"}, "secrets file": {"/x"}, "strict modes": {"yes"},
 		"transfer logging": {"no"}, "listen backlog": {}, "syslog facility": {}, "syslog tag": {}, "name": {},
 	}
 	harmful := map[string][]string{
-		"dont compress": {"*"}, "proxy protocol": {"yes", ""}, "fake super": {"yes"}, "forward lookup": {"x"},
+		"dont compress": {"*"}, "proxy protocol": {"yes", ""}, "forward lookup": {"x"},
 		"ignore errors": {"yes"}, "ignore nonreadable": {"true"}, "insecure links": {"1"}, "max connections": {"1", "-1"},
 		"munge symlinks": {"yes", "no"}, "open noatime": {"yes", "no"}, "reverse lookup": {"yes"}, "strict modes": {"no"},
 		"transfer logging": {"yes"}, "listen backlog": {"5", "9"}, "syslog facility": {"daemon"}, "syslog tag": {"rsyncd"},

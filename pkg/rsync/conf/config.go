@@ -143,6 +143,10 @@ type Module struct {
 	// MungeSymlinks makes links harmless on the way in and good again on the way
 	// out; unset: where the module is not a chroot of its own.
 	MungeSymlinks Tri
+	// FakeSuper has root's attributes written down instead of set. TempDir, below
+	// the module, is where files are made, unless the client names one.
+	FakeSuper bool
+	TempDir   string
 	// OpenNoatime unset: as the client wishes.
 	OpenNoatime Tri
 	// TransferLogging writes a line in LogFormat for each file.

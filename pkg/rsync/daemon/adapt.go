@@ -2,9 +2,11 @@ package daemon
 
 import (
 	"fmt"
+	"path"
 
 	"github.com/empegsync/empegsync/pkg/rsync/chmod"
 	"github.com/empegsync/empegsync/pkg/rsync/conf"
+	"github.com/empegsync/empegsync/pkg/rsync/options"
 	"github.com/empegsync/empegsync/pkg/rsync/transfer"
 )
 
@@ -23,6 +25,16 @@ func (t *served) adapt(link *transfer.Link) error {
 	if m.IgnoreErrors {
 		t.opt.IgnoreErrors = true
 	}
+	switch {
+	case m.FakeSuper:
+		t.opt.Super = options.SuperFake
+	case t.opt.Super == options.SuperFake: // attributes that clients have written are not trusted
+		t.opt.Super = options.SuperYes
+	}
+	if t.opt.TempDir == "" {
+		t.opt.TempDir = m.TempDir
+	}
+	t.opt.TempDir, t.opt.BackupDir = below(t.opt.TempDir), below(t.opt.BackupDir)
 	text := m.IncomingChmod
 	if t.opt.Sender {
 		text = m.OutgoingChmod
@@ -36,4 +48,14 @@ func (t *served) adapt(link *transfer.Link) error {
 	}
 	link.Chmod, link.ChmodAll = modes, !t.opt.Sender
 	return nil
+}
+
+// below keeps a relative folder from climbing above the destination
+// (options.c:parse_arguments, sanitize_path). Those of --link-dest and its kin
+// may climb up to the module.
+func below(dir string) string {
+	if dir == "" || path.IsAbs(dir) {
+		return dir
+	}
+	return path.Join(".", path.Clean("/" + dir)[1:])
 }

@@ -46,6 +46,22 @@ func paramCases() []paramCase {
 		{"munged by default", "read only = no\nmunge symlinks = unset\n", "-rl|src/|@URL@/m/", false},
 		{"munged", "read only = no\nmunge symlinks = yes\n", "-rl|src/|@URL@/m/", false},
 		{"unmunged", "", "-rl|@URL@/m/|d/", false},
+		{"fake super", "read only = no\nfake super = yes\n", "-a|--chmod=u+s|--chown=77:88|src/|@URL@/m/", false},
+		{"fake super read", "fake super = yes\n", "-a|@URL@/m/|d/", false},
+		{"a client's fake super", "read only = no\n", "-a|-M--fake-super|--chmod=u+s|src/|@URL@/m/", false},
+		{"temp dir", "read only = no\ntemp dir = /sub\n", "-a|src/|@URL@/m/", false},
+		{"temp dir is missing", "read only = no\ntemp dir = sub/none\n", "-a|src/|@URL@/m/", false},
+		{"the client's temp dir", "read only = no\ntemp dir = none\n", "-a|--temp-dir=/odd|src/|@URL@/m/sub/", false},
+		{"temp dir climbs", "read only = no\n", "-a|--temp-dir=../../../odd|src/|@URL@/m/sub/", false},
+		{"temp dir elsewhere", "read only = no\n", "-a|--temp-dir=@DIR@/src|src/|@URL@/m/sub/", false},
+		{"backup dir climbs", "read only = no\n", "-ab|--delete|--backup-dir=../../../deep/bak|src/|@URL@/m/sub/", false},
+		{"absolute backup dir", "read only = no\n", "-ab|--delete|--backup-dir=/odd/bak|src/|@URL@/m/sub/", false},
+		{"link dest climbs", "read only = no\n", "-a|--link-dest=../../../sub|m/sub/|@URL@/m/odd/", false},
+		{"absolute copy dest", "read only = no\n", "-a|--copy-dest=/sub|m/sub/|@URL@/m/odd/", false},
+		{"absolute compare dest", "read only = no\n", "-a|--compare-dest=/../sub|m/sub/|@URL@/m/odd/", false},
+		{"a path is made", "read only = no\n", "-a|--mkpath|src/|@URL@/m/a/b/c/", false},
+		{"a file's path is made", "read only = no\n", "-ai|--mkpath|src/new.txt|@URL@/m/a/b/c", false},
+		{"a path below a file", "read only = no\n", "-a|--mkpath|src/|@URL@/m/one.txt/a/b", false},
 		{"ignore errors", "read only = no\nignore errors = yes\n", "-r|--delete|src/|@URL@/m/", false},
 	}
 }
@@ -76,7 +92,7 @@ func TestParams(t *testing.T) {
 			t.Parallel()
 			run := func(p *place, addr string) string {
 				out, code := p.rsync(addr, strings.Split(c.args, "|")...)
-				out = regexp.MustCompile(`(?m)^(rsync error|d|file has vanished).*\n`).ReplaceAllString(out, "")
+				out = regexp.MustCompile(`(?m)^(rsync error|(rsync: )?(\[Receiver\] )?(The temp-dir|mkdir)|d|file has vanished).*\n`).ReplaceAllString(out, "")
 				if c.name == "nonreadable" {
 					out = ""
 				}
