@@ -300,7 +300,7 @@ func (r *rsyncRun) prepare(ctx context.Context, route client.Route) {
 }
 
 func (r *rsyncRun) pull(ctx context.Context, route client.Route) (transfer.Stats, error) {
-	dest, err := farend.OpenDest(route.Dest, func(dir string) {
+	dest, err := farend.OpenDest(route.Dest, r.opt, func(dir string) {
 		if r.opt.Quiet == 0 && (r.opt.Info(options.InfoName) > 0 || r.opt.Format() != "") {
 			fmt.Fprintln(r.report.Lines(), "created directory "+client.Escape(dir))
 		}

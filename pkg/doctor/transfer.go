@@ -162,7 +162,7 @@ func (v *visit) pull(ctx context.Context, from, to string) (*listener, error) {
 	if err != nil {
 		return l, err
 	}
-	dest, err := server.OpenDest(to, func(string) {})
+	dest, err := server.OpenDest(to, c.Options, func(string) {})
 	if err != nil {
 		return l, err
 	}

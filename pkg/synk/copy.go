@@ -109,7 +109,7 @@ func (c *copier) transfer(ctx context.Context, cl *client.Client, route client.R
 		return err
 	}
 	cl.Options.Fsync = true // a power cut leaves the old file or the new one
-	dest, err := server.OpenDest(route.Dest, func(string) {})
+	dest, err := server.OpenDest(route.Dest, cl.Options, func(string) {})
 	if err != nil {
 		return err
 	}

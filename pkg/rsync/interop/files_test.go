@@ -196,6 +196,32 @@ func TestFuzzy(t *testing.T) {
 	onFiles(t, o, "-ai --fuzzy --no-W", "-ai -yy --compare-dest=../one --no-W", "-aiyy --link-dest=../one --link-dest=../two --no-W", "-ai -y --delete-after")
 }
 
+// TestCopyDevices reads a device like a file; a fifo stays one.
+func TestCopyDevices(t *testing.T) {
+	o := oracle{source: func(s *sandbox, dir string) {
+		variedTree(s, dir)
+		s.must(syscall.Mknod(dir+"/null", syscall.S_IFCHR|0o666, 1<<8|3))
+		s.must(touch(dir+"/null", then))
+		s.must(touch(dir, then+100))
+	}}
+	onFiles(t, o, "-ai --copy-devices", "-rti --copy-devices", "-aicn --copy-devices --protocol=30")
+}
+
+// TestMkPath makes what leads to the destination.
+func TestMkPath(t *testing.T) {
+	for i, below := range []string{"/a/b", "/a/b/", "/a"} {
+		for _, line := range []string{"-ai --mkpath", "-v --mkpath --dirs -n"} {
+			t.Run(strings.ReplaceAll(line+below, "/", "_"), func(t *testing.T) {
+				o := oracle{flags: strings.Fields(line), below: below, source: variedTree, roles: someRoles(i)}
+				o.run(t)
+				o.only = "/new"
+				o.roles = someRoles(i + 1)
+				t.Run("file", o.run)
+			})
+		}
+	}
+}
+
 func TestDeleteDelay(t *testing.T) {
 	onFiles(t, oracle{}, "-ai --delete-delay", "-aibn --delete-delay", "-aib --delete-delay --max-delete=3 --delay-updates", "-ai --delete-delay --no-i-r")
 	onFiles(t, oracle{silent: true}, "-a --delete-delay --protocol=29")

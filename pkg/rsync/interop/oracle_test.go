@@ -35,6 +35,8 @@ type oracle struct {
 	silent bool                         // do not compare the output
 	beside bool                         // compare what is beside the destination, too
 	eats   bool                         // the source loses files: compare what is left of it
+	only   string                       // what of the source is copied, "" for all
+	below  string                       // where below the destination it goes
 	roles  []string
 }
 
@@ -144,14 +146,21 @@ func (o oracle) prepared(s *sandbox, name string) string {
 // words is the command line for a role, with the destination dst.
 func (o oracle) words(s *sandbox, role, rsh, dst string) []string {
 	src := s.src + "/"
+	if o.only != "" {
+		src = s.src + o.only
+	}
+	if o.below == "" {
+		o.below = "/"
+	}
+	dst += o.below
 	args := slices.Clone(o.flags)
 	switch role {
 	case "our client pulls", "our server sends":
-		return append(args, "-e", rsh, "host:"+src, dst+"/")
+		return append(args, "-e", rsh, "host:"+src, dst)
 	case "our client pushes", "our server receives":
-		return append(args, "-e", rsh, src, "host:"+dst+"/")
+		return append(args, "-e", rsh, src, "host:"+dst)
 	}
-	return append(args, src, dst+"/")
+	return append(args, src, dst)
 }
 
 func (o oracle) rsync(s *sandbox, role, rsh string, more []string, dst string) outcome {
@@ -192,7 +201,11 @@ func (o oracle) ours(s *sandbox, role, rsh, dst string) outcome {
 	}}
 	switch {
 	case len(route.From) > 0:
-		to, openErr := server.OpenDest(route.Dest, func(string) {})
+		to, openErr := server.OpenDest(route.Dest, opt, func(dir string) {
+			if opt.Info(options.InfoName) > 0 || opt.Format() != "" {
+				fmt.Fprintln(&out, "created directory "+dir)
+			}
+		})
 		if openErr != nil {
 			s.t.Fatal(openErr)
 		}
@@ -232,7 +245,7 @@ func (o oracle) compare(t *testing.T, want, got outcome) {
 
 // lines is output without the totals of -v.
 func (o oracle) lines(out string) string {
-	lines := strings.Split(strings.TrimSpace(out), "\n")
+	lines := strings.Split(strings.TrimSpace(strings.ReplaceAll(out, "/want/dst", "/got/dst")), "\n")
 	lines = slices.DeleteFunc(lines, func(l string) bool {
 		return strings.HasPrefix(l, "sent ") || strings.HasPrefix(l, "total size is ") || l == "" ||
 			strings.HasSuffix(l, "file list ... ") || strings.HasSuffix(l, "file list ... done") || l == "done" || strings.HasSuffix(l, "incremental file list") ||

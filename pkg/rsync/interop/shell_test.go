@@ -122,7 +122,7 @@ func (s *sandbox) shell(args ...string) (*recorder, transfer.Stats, error) {
 	rec := &recorder{}
 	c := &client.Client{Options: opt, Umask: 0o022, Observer: rec, Shell: client.Shell{Stderr: s.log}}
 	if len(route.From) > 0 {
-		to, err := server.OpenDest(route.Dest, func(string) {})
+		to, err := server.OpenDest(route.Dest, opt, func(string) {})
 		if err != nil {
 			return rec, transfer.Stats{}, err
 		}

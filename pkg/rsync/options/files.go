@@ -107,9 +107,9 @@ func fileRows() []row {
 		flag("write-devices", "", "write into devices like files", func(o *Options) *bool { return &o.WriteDevices }).
 			from("3.2.0").noLong().word(156, onlyPush),
 		flag("copy-devices", "", "copy what a device holds like a file", func(o *Options) *bool { return &o.CopyDevices }).
-			from("3.2.4").word(161, onlyPull).notYet(),
+			from("3.2.4").word(161, onlyPull),
 		flag("mkpath", "", "create the destination's parent directories", func(o *Options) *bool { return &o.MkPath }).
-			from("3.2.3").noLong().word(160, onlyPush).notYet(),
+			from("3.2.3").noLong().word(160, onlyPush),
 	}
 }
 

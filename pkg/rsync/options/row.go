@@ -117,9 +117,6 @@ func (r row) never(words string) row { r.lacks = words; return r }
 // in says where the option is supported.
 func (r row) in(m mode) row { r.modes = m; return r }
 
-// notYet keeps what is known of an option but does not offer it.
-func (r row) notYet() row { r.modes = 0; return r }
-
 func (r row) from(release string) row { r.since = release; return r }
 
 func (r row) alias(names ...string) row { r.aliases = names; return r }

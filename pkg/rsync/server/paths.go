@@ -137,10 +137,11 @@ func below(cwd, dir string) string {
 // OpenDest opens a user's destination: the folder itself if it is there, else
 // the one in which it is to be made or which holds the file of that name.
 // created is told of a folder that is about to be made, or would be in a dry
-// run (main.c:get_local_name). The caller closes the Root.
-func OpenDest(dest string, created func(dir string)) (transfer.Dest, error) {
+// run (main.c:get_local_name). Of a path that is to be made with all that leads
+// to it, the Root is what there is. The caller closes the Root.
+func OpenDest(dest string, opt *options.Options, created func(dir string)) (transfer.Dest, error) {
 	info, err := os.Stat(dest)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) && !(opt.MkPath && errors.Is(err, syscall.ENOTDIR)) {
 		return transfer.Dest{}, proto.Failf(proto.ExitFileSelect, "cannot stat destination %q: %w", dest, reason(err))
 	}
 	exists := err == nil
@@ -152,12 +153,18 @@ func OpenDest(dest string, created func(dir string)) (transfer.Dest, error) {
 		return transfer.Dest{Root: root, Aside: Aside(dest)}, nil
 	}
 	clean := path.Clean(dest)
-	root, err := rootfs.Open(path.Dir(clean))
+	base, rest := path.Dir(clean), path.Base(clean)
+	root, err := rootfs.Open(base)
+	if err != nil && opt.MkPath {
+		if root, rest, err = Aside(".")(".", clean); err == nil {
+			base = path.Join(".", strings.TrimSuffix(clean, rest))
+		}
+	}
 	if err != nil {
 		return transfer.Dest{}, proto.Failf(proto.ExitFileIO, "mkdir %q failed: %w", clean, reason(err))
 	}
 	trailing := strings.HasSuffix(dest, "/")
-	d := transfer.Dest{Root: root, Path: path.Base(clean), Aside: Aside(path.Dir(clean))}
+	d := transfer.Dest{Root: root, Path: rest, Called: strings.TrimRight(dest, "/"), Aside: Aside(base)}
 	if trailing {
 		d.Path += "/"
 	}
@@ -170,6 +177,8 @@ func OpenDest(dest string, created func(dir string)) (transfer.Dest, error) {
 			return proto.Failf(proto.ExitFileSelect, "ERROR: cannot overwrite non-directory with a directory")
 		case exists && trailing:
 			return proto.Failf(proto.ExitFileSelect, "ERROR: destination path is not a directory")
+		case opt.MkPath && !opt.DryRun && (total > 1 || trailing):
+			// It is made with all that leads to it, which is told of then.
 		case !exists && (total > 1 || st.Dirs > 0 || trailing):
 			created(strings.TrimRight(dest, "/"))
 		}

@@ -46,7 +46,7 @@ func (own) Dest(opt *options.Options, tell func(proto.Tag, string)) (transfer.De
 	if err != nil {
 		return transfer.Dest{}, err
 	}
-	return OpenDest(dest, func(dir string) {
+	return OpenDest(dest, opt, func(dir string) {
 		if opt.Info(options.InfoName) > 0 || strings.Contains(opt.LogFormat, "%i") {
 			tell(proto.TagInfo, "created directory "+dir)
 		}

@@ -152,7 +152,7 @@ func TestOpenDest(t *testing.T) {
 		{"no/new", one, "", "", proto.ExitFileIO},
 	} {
 		created := ""
-		d, err := OpenDest(filepath.Join(dir, c.dest)+c.dest[len(strings.TrimRight(c.dest, "/")):], func(p string) { created = p })
+		d, err := OpenDest(filepath.Join(dir, c.dest)+c.dest[len(strings.TrimRight(c.dest, "/")):], &options.Options{}, func(p string) { created = p })
 		if err == nil {
 			if d.Accept != nil {
 				err = d.Accept(c.stats)

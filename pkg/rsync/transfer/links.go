@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"path"
 	"strings"
+	"time"
 
 	"github.com/empegsync/empegsync/pkg/rsync/filelist"
 	"github.com/empegsync/empegsync/pkg/rsync/options"
@@ -81,9 +82,32 @@ func (c *common) follows() bool {
 	return c.opt.CopyLinks || c.opt.CopyDirlinks || c.opt.CopyUnsafeLinks
 }
 
-// look returns what a link is sent as: itself or what it leads to
-// (flist.c:readlink_stat).
+// look returns what a file is sent as: itself or, with some options, something
+// else (flist.c:readlink_stat).
 func (w *walker) look(root *rootfs.Root, p string, in rootfs.Info) (rootfs.Info, error) {
+	in, err := w.refer(root, p, in)
+	if err == nil && w.opt.CopyDevices && in.IsDevice() {
+		in = w.asFile(root, p, in)
+	}
+	return in, err
+}
+
+// asFile makes a device a file of what can be read from it, which is as old as
+// the reading (flist.c:make_file).
+func (w *walker) asFile(root *rootfs.Root, p string, in rootfs.Info) rootfs.Info {
+	if in.Size == 0 {
+		if f, _, err := root.OpenRead(p, w.openFlags()); err == nil { // else sending it will tell
+			in.Size = f.End()
+			f.Close()
+		}
+	}
+	in.Mode = in.Mode&^filelist.ModeType | filelist.ModeFile
+	in.Rdev, in.Mtime, in.MtimeNsec = 0, time.Now().Unix(), 0
+	return in
+}
+
+// refer is what is sent of a file with the options about links.
+func (w *walker) refer(root *rootfs.Root, p string, in rootfs.Info) (rootfs.Info, error) {
 	in, err := w.unfake(root, p, in)
 	if err != nil || !in.IsSymlink() || !w.follows() {
 		return in, err
@@ -119,7 +143,8 @@ func referent(root *rootfs.Root, p string) (rootfs.Info, error) {
 
 // lookAll is look for what is in a folder.
 func (w *walker) lookAll(root *rootfs.Root, dir string, infos []rootfs.NamedInfo) {
-	if !w.follows() && !w.fakes() {
+	every := w.fakes() || w.opt.CopyDevices
+	if !w.follows() && !every {
 		return
 	}
 	for i := range infos {
@@ -128,7 +153,7 @@ func (w *walker) lookAll(root *rootfs.Root, dir string, infos []rootfs.NamedInfo
 		if dir != "." {
 			p = dir + "/" + p
 		}
-		if in.Err != nil || !in.IsSymlink() && !w.fakes() {
+		if in.Err != nil || !in.IsSymlink() && !every {
 			continue
 		}
 		if w.hidden(p, false) || w.hidden(p, true) {

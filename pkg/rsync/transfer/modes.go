@@ -17,6 +17,9 @@ func (c *common) openFlags() rootfs.OpenFlags {
 	if c.opt.OpenNoatime || c.opt.Atimes > 1 {
 		flags |= rootfs.NoAtime
 	}
+	if c.sending && c.opt.CopyDevices {
+		flags |= rootfs.AllowDevices
+	}
 	if c.sending && c.follows() {
 		flags |= rootfs.Follow
 	}

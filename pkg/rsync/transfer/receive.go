@@ -25,6 +25,8 @@ type Dest struct {
 	// Path is a folder below Root, or what a single file is to be called
 	// there. "" is Root itself. A folder that is missing is made.
 	Path string
+	// Called is the destination in the user's words, "" for Path.
+	Called string
 	// BeforeChange, if not nil, is called once, before the first file or
 	// folder is created, replaced or deleted; not for a mere change of times,
 	// modes or owners. An error ends the run with nothing changed.
@@ -250,6 +252,24 @@ func (r *receiver) resolve(list *filelist.List) error {
 	if err == nil {
 		r.root = sub
 		return nil
+	}
+	if r.opt.MkPath && r.pathMissing(p, err) {
+		made, makeErr := r.makePath(p, list.Len())
+		if makeErr != nil {
+			return makeErr
+		}
+		if r.void { // a dry run
+			if !made && !list.Last().IsDir() {
+				r.name = path.Base(p)
+			}
+			return nil
+		}
+		if made {
+			if r.root, err = r.root.Sub(p); err != nil {
+				return proto.Failf(proto.ExitFileIO, "open the destination folder %q: %w", p, reason(err))
+			}
+			return nil
+		}
 	}
 	single := list.Len() == 1 && !list.Last().IsDir() && !strings.HasSuffix(r.dest.Path, "/")
 	missing := errors.Is(err, fs.ErrNotExist)
