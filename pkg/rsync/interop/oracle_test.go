@@ -185,9 +185,20 @@ func (o oracle) rsync(s *sandbox, role, rsh string, more []string, dst string) o
 
 func (o oracle) ours(s *sandbox, role, rsh, dst string) outcome {
 	s.t.Helper()
+	return runWords(s, o.words(s, role, rsh, dst))
+}
+
+// copies has us copy here.
+func (o oracle) copies(s *sandbox, from, to string) outcome {
+	s.t.Helper()
+	return runWords(s, append(slices.Clone(o.flags), from, to))
+}
+
+func runWords(s *sandbox, words []string) outcome {
+	s.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	opt, err := options.Parse(o.words(s, role, rsh, dst))
+	opt, err := options.Parse(words)
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -271,10 +271,11 @@ func (r *receiver) resolve(list *filelist.List) error {
 			return nil
 		}
 	}
-	single := list.Len() == 1 && !list.Last().IsDir() && !strings.HasSuffix(r.dest.Path, "/")
+	// A folder that nothing is in gets the name as well.
+	single := r.parts.entries() == 1 && list.Last().Base != "." && !strings.HasSuffix(r.dest.Path, "/")
 	missing := errors.Is(err, fs.ErrNotExist)
 	switch {
-	case single && (missing || errors.Is(err, syscall.ENOTDIR)):
+	case single && (missing || !list.Last().IsDir() && errors.Is(err, syscall.ENOTDIR)):
 		return r.resolveFile(p)
 	case !missing:
 		return proto.Failf(proto.ExitFileSelect, "the destination %q is no folder that can be used: %w", p, reason(err))
