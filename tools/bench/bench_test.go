@@ -153,7 +153,7 @@ func TestPeerRefuses(t *testing.T) {
 		{"no folder", []string{"pull", "--", "-a", "rsync://127.0.0.1:1/mod/"}, proto.ExitSyntax},
 		{"no source", []string{"pull", "--", "-a", "here", dir}, proto.ExitSyntax},
 		{"unknown option", []string{"pull", "--", "--no-such-option", "rsync://127.0.0.1:1/mod/", dir}, proto.ExitSyntax},
-		{"unsupported", []string{"pull", "--", "--write-batch=x", "rsync://127.0.0.1:1/mod/", dir}, proto.ExitUnsupported},
+		{"unsupported", []string{"pull", "--", "--copy-as=nobody", "rsync://127.0.0.1:1/mod/", dir}, proto.ExitUnsupported},
 		{"no daemon", []string{"pull", "--", "-a", "rsync://127.0.0.1:1/mod/", dir}, proto.ExitSocketIO},
 		{"no module", []string{"serve"}, proto.ExitSyntax},
 		{"relative", []string{"serve", "-module", "mod=here"}, proto.ExitSyntax},
