@@ -198,6 +198,9 @@ func (r *rsyncRun) run(ctx context.Context) (fmt.Stringer, error) {
 		return nil, proto.Failf(proto.ExitUnsupported, "--list-only with a destination on another machine is not supported yet: leave out the destination")
 	}
 	r.prepare(ctx, route)
+	if r.client.SumList, r.client.CompressList, err = session.EnvironmentLists(os.Getenv, false); err != nil {
+		return nil, err
+	}
 	if modules := len(route.From) == 1 && !route.From[0].Shell && route.From[0].Module == ""; modules {
 		return nil, r.client.List(ctx, route.From[0])
 	}

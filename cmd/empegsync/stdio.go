@@ -14,6 +14,7 @@ import (
 	"github.com/empegsync/empegsync/pkg/rsync/options"
 	"github.com/empegsync/empegsync/pkg/rsync/proto"
 	farend "github.com/empegsync/empegsync/pkg/rsync/server"
+	handshake "github.com/empegsync/empegsync/pkg/rsync/session"
 )
 
 // stdio makes a connection of the streams that whoever started us holds.
@@ -40,6 +41,9 @@ func serveStdio(ctx context.Context, opt *options.Options, words []string, s *st
 		}
 	}
 	session := &farend.Session{Options: opt, Conn: conn, Err: s.err, Umask: umask()}
+	if session.SumList, session.CompressList, err = handshake.EnvironmentLists(os.Getenv, true); err != nil {
+		return rsyncError(s.err, "rsync: "+err.Error(), proto.ExitCode(err), "server")
+	}
 	return int(proto.ExitCode(session.Run(ctx)))
 }
 

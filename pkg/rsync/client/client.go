@@ -48,6 +48,9 @@ type Client struct {
 	// --exclude-from; nil reads them from the disk.
 	ReadFile func(name string) ([]byte, error)
 
+	// SumList and CompressList are the names of checksums and compressors to
+	// negotiate with, "" for the usual ones.
+	SumList, CompressList string
 	// Program and Words are the command line, for the script beside a batch: the
 	// words that start this program, and those behind them.
 	Program, Words []string
@@ -324,6 +327,7 @@ func (c *Client) settle(r *wire.Reader, w *wire.Writer, caps proto.Caps, push bo
 		IncRecurse: c.Options.MayIncRecurse(push), Recorded: c.Options.ReadBatch != "",
 		Messages: c.Options.RemoveSource != options.RemoveNone,
 	}.WithCompression(c.Options)
+	setup.SumList, setup.CompressList = c.SumList, c.CompressList
 	if c.Options.WriteBatch != "" {
 		setup.SumList, setup.CompressList = session.BatchLists(caps)
 	}

@@ -33,6 +33,9 @@ type Session struct {
 	// as nothing is agreed on, and what old versions have no frames for.
 	Err   io.Writer
 	Umask uint32
+	// SumList and CompressList are the names of checksums and compressors to
+	// negotiate with, "" for the usual ones.
+	SumList, CompressList string
 	// Local says that the client is in the same process.
 	Local bool
 
@@ -105,8 +108,8 @@ func (c *active) shake() error {
 	c.a, err = session.Setup{
 		Caps: caps.OverShell(), Server: true, Sender: c.Options.Sender, Choice: c.Options.ChecksumChoice,
 		Lists: c.Options.Checksum, Letters: c.Options.ClientInfo, Seed: seed(c.Options),
-		IncRecurse: c.Options.MayIncRecurse(c.Options.Sender),
-		Messages:   c.Options.RemoveSource != options.RemoveNone,
+		IncRecurse: c.Options.MayIncRecurse(c.Options.Sender), SumList: c.SumList, CompressList: c.CompressList,
+		Messages: c.Options.RemoveSource != options.RemoveNone,
 	}.WithCompression(c.Options).Run(c.r, c.w)
 	return err
 }
