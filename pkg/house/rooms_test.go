@@ -51,6 +51,8 @@ func rooms() []room {
 		{"pkg/rsync/filter", codec, nil, "rules are text; their frame is the caller's"},
 		{"pkg/rsync/delta", codec, []string{"pkg/rsync/wire"}, "sums and tokens are read through the bounded reader"},
 
+		{"pkg/rsync/sockopts", codec, nil, "socket options mean the same for clients and daemons"},
+
 		{"pkg/mounts", engine, nil, "remounting serves the boot fix-ups and the drives alike, and knows neither"},
 		{"pkg/rsync/rootfs", engine, nil, "the only door to the disk must not depend on who knocks"},
 		{"pkg/rsync/session", engine, nil, "a handshake moves no file"},
