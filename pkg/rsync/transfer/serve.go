@@ -41,20 +41,22 @@ func (g *generator) piecemeal() error {
 }
 
 // wait serves what the receiving goroutine reports until ready holds, which is
-// asked before each pause.
+// asked before each pause. Whether that goroutine has ended is asked first: what
+// it has reported before counts.
 func (g *generator) wait(ready func() bool) error {
 	for {
+		over, end := g.events.ending()
 		if err := g.attend(); err != nil {
 			return err
 		}
 		if ready() {
 			return nil
 		}
-		if over, err := g.events.ending(); over {
-			if err == nil {
-				err = proto.Failf(proto.ExitStreamIO, "the sending side ended early")
+		if over {
+			if end == nil {
+				end = proto.Failf(proto.ExitStreamIO, "the sending side ended early")
 			}
-			return err
+			return end
 		}
 		if err := g.W.Flush(); err != nil {
 			return err
