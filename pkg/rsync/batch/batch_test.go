@@ -100,10 +100,17 @@ func TestScript(t *testing.T) {
 func FuzzReadHeader(f *testing.F) {
 	f.Add([]byte("\x9f\x00\x00\x00\x20\x00\x00\x00"))
 	f.Add([]byte("\xff\xff\xff\xff\x1b\x00\x00\x00"))
+	f.Add([]byte("\x01\x60\x00\x00\x20\x00\x00\x00"))
 	f.Fuzz(func(t *testing.T, p []byte) {
 		h, err := ReadHeader(wire.NewReader(bytes.NewReader(p), 512))
 		if err != nil {
 			return
+		}
+		if h.Flags&1 != 0 {
+			h.Flags |= 1 << 7 // who recurses transfers folders: no writer says otherwise
+		}
+		if h.Flags&(1<<14) != 0 {
+			h.Flags &^= 1 << 13 // appends in one way only
 		}
 		o := &options.Options{}
 		if _, err := h.Apply(o); err != nil {

@@ -60,7 +60,7 @@ func TestParsePlace(t *testing.T) {
 }
 
 func FuzzParsePlace(f *testing.F) {
-	for _, s := range []string{"host:path", "u@[::1]::m/p", "rsync://u@h:1/m/p", "./a:b", "[", "[]:", "@:", "rsync://["} {
+	for _, s := range []string{"host:path", "u@[::1]::m/p", "rsync://u@h:1/m/p", "./a:b", "[", "[]:", "@:", "rsync://[", "h:two\nlines"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, arg string) {
@@ -68,7 +68,7 @@ func FuzzParsePlace(f *testing.F) {
 		if !ok || err != nil {
 			return
 		}
-		if r.Host == "" || r.Host[0] == '-' || strings.ContainsAny(r.Module+r.Path, "\n\x00") {
+		if r.Host == "" || r.Host[0] == '-' || strings.ContainsAny(r.Module, "\n\x00") || strings.Contains(r.Path, "\x00") {
 			t.Errorf("%q becomes %+v", arg, r)
 		}
 		if r.Shell && !strings.HasSuffix(arg, ":"+r.Path) {
