@@ -145,6 +145,7 @@ func (c *Cache) Serve(w http.ResponseWriter, r *http.Request, d Decision) {
 	if err == nil {
 		o, err = c.verified(d, o)
 	}
+	came := c.came(d, o)
 	switch {
 	case err == nil:
 		defer o.Close()
@@ -154,6 +155,7 @@ func (c *Cache) Serve(w http.ResponseWriter, r *http.Request, d Decision) {
 		}
 	case !errors.Is(err, fs.ErrNotExist):
 		c.Log.Error("read from the cache", "key", d.Key, "err", err)
+		came = nil
 	}
 	switch {
 	case c.Mode == Offline:
@@ -161,7 +163,21 @@ func (c *Cache) Serve(w http.ResponseWriter, r *http.Request, d Decision) {
 	case r.Method == http.MethodHead && o == nil:
 		c.pass(w, r) // no reason to fetch all of it
 	default:
-		c.fetch(w, r, d, o)
+		c.fetch(w, r, d, o, came)
+	}
+}
+
+// came returns what tells whether the store has something newer than o (nil:
+// nothing) by now: a fetch may end between a look into the store and one at the
+// fetches under way.
+func (c *Cache) came(d Decision, o *store.Object) func() bool {
+	return func() bool {
+		now, err := d.Store.Get(d.Key)
+		if err != nil {
+			return false
+		}
+		defer now.Close()
+		return o == nil || now.Size != o.Size || !now.ModTime.Equal(o.ModTime) || !now.Meta.Checked.Equal(o.Meta.Checked)
 	}
 }
 
@@ -212,8 +228,8 @@ func reload(r *http.Request) bool {
 
 // fetch brings a file, or asks whether the copy o (nil if there is none) is
 // still good.
-func (c *Cache) fetch(w http.ResponseWriter, r *http.Request, d Decision, o *store.Object) {
-	req := fill.Request{Key: d.Key, Store: d.Store, URLs: d.URLs, Volatile: d.Class != Immutable, Header: c.forward(r)}
+func (c *Cache) fetch(w http.ResponseWriter, r *http.Request, d Decision, o *store.Object, came func() bool) {
+	req := fill.Request{Key: d.Key, Store: d.Store, URLs: d.URLs, Volatile: d.Class != Immutable, Header: c.forward(r), Came: came}
 	if o != nil && o.Known {
 		req.Known = &o.Meta
 	}
@@ -221,6 +237,10 @@ func (c *Cache) fetch(w http.ResponseWriter, r *http.Request, d Decision, o *sto
 		req.Sums = c.Sums(d.Key)
 	}
 	f, joined := c.Fills.Get(req)
+	if f == nil {
+		c.Serve(w, r, d)
+		return
+	}
 	defer f.Release()
 	h, err := f.Head(r.Context())
 	switch {

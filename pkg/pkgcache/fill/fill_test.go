@@ -297,12 +297,13 @@ func TestJoin(t *testing.T) {
 		t.Fatal(err)
 	}
 	first.Close()
-	var all sync.WaitGroup
+	var all, joins sync.WaitGroup
+	joins.Add(20)
 	for i := range 20 {
 		all.Go(func() {
 			f, joined := g.Get(req)
 			defer f.Release()
-			if !joined {
+			if joins.Done(); !joined {
 				t.Error("a second fetch began")
 			}
 			from := int64(i) * 100_000
@@ -312,9 +313,7 @@ func TestJoin(t *testing.T) {
 			}
 		})
 	}
-	for _, _, n := f.Progress(); n < 10; _, _, n = f.Progress() {
-		time.Sleep(time.Millisecond)
-	}
+	joins.Wait()
 	close(u.gate)
 	all.Wait()
 	if n := u.requests.Load(); n != 1 {

@@ -101,10 +101,14 @@ type Request struct {
 	Sums *Sums
 	// Header has more fields for upstream.
 	Header http.Header
+	// Came is asked just before a fill would start: true means that another one
+	// has ended since the caller looked into the store, and Get returns nil. nil:
+	// nobody is asked.
+	Came func() bool
 }
 
 // Get starts a fill, or joins the one under way for the key. The caller
-// releases it.
+// releases it, unless it is nil (see Request.Came).
 func (g *Group) Get(req Request) (f *Fill, joined bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -113,6 +117,9 @@ func (g *Group) Get(req Request) (f *Fill, joined bool) {
 	}
 	f, joined = g.fills[place{req.Store, req.Key}], true
 	if f == nil {
+		if req.Came != nil && req.Came() {
+			return nil, false
+		}
 		f, joined = g.start(req), false
 	}
 	f.hold()
