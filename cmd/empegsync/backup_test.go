@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/empegsync/empegsync/pkg/ownspace"
 )
 
 // nights is a source and a folder for its backups.
@@ -109,7 +111,7 @@ func TestBackupKilled(t *testing.T) {
 // TestBackupDiskFull: a full disk is an exit code and a reason; nothing old goes
 // to make room, and with room again the run is gone on with.
 func TestBackupDiskFull(t *testing.T) {
-	if !inNamespace(t, 0) {
+	if !ownspace.Enter(t, 0) {
 		return
 	}
 	n := newNights(t)

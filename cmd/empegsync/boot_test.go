@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/empegsync/empegsync/pkg/ownspace"
 )
 
 // system are the namespaces in which boot may set what belongs to the system.
@@ -37,7 +39,7 @@ func hasIP6() bool {
 
 func TestBoot(t *testing.T) {
 	t.Parallel()
-	if !inNamespace(t, system) {
+	if !ownspace.Enter(t, system) {
 		return
 	}
 	root, _ := players(t, 12)
@@ -89,7 +91,7 @@ func TestBoot(t *testing.T) {
 // A root that stays read-only does not keep boot from what needs no disk.
 func TestBootUnwritableRoot(t *testing.T) {
 	t.Parallel()
-	if !inNamespace(t, system) {
+	if !ownspace.Enter(t, system) {
 		return
 	}
 	root, _ := players(t, 12)

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/empegsync/empegsync/pkg/install"
+	"github.com/empegsync/empegsync/pkg/ownspace"
 )
 
 const installScript = "../../scripts/install.sh"
@@ -160,7 +161,7 @@ func TestInstallScriptRefuses(t *testing.T) {
 // one is told, and nothing half copied stays.
 func TestInstallScriptReadOnly(t *testing.T) {
 	t.Parallel()
-	if !inNamespace(t, 0) {
+	if !ownspace.Enter(t, 0) {
 		return
 	}
 	root, _ := players(t, 12)

@@ -64,29 +64,6 @@ func buildAndRun(m *testing.M) int {
 	return m.Run()
 }
 
-// inNamespace runs the test once more, alone, in a child with a user and a mount
-// namespace of its own, and those that more asks for, where it may do as root
-// does. It returns true in that child.
-func inNamespace(t *testing.T, more uintptr) bool {
-	t.Helper()
-	const mark = "EMPEGSYNC_TEST_NAMESPACE"
-	if os.Getenv(mark) != "" {
-		return true
-	}
-	cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v", "-test.timeout=120s")
-	cmd.Env = append(os.Environ(), mark+"=1")
-	cmd.SysProcAttr = &syscall.SysProcAttr{
-		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS | more,
-		UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}},
-		GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}},
-	}
-	out, err := cmd.CombinedOutput()
-	if err != nil || !strings.Contains(string(out), "--- PASS: "+t.Name()) {
-		t.Errorf("in a namespace: %v\n%s", err, out)
-	}
-	return false
-}
-
 // result is what a finished program leaves.
 type result struct {
 	out, err string

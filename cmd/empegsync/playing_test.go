@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/empegsync/empegsync/pkg/ownspace"
 	"github.com/empegsync/empegsync/pkg/player/playertest"
 )
 
@@ -78,7 +79,7 @@ func (h *hijack) start(t *testing.T, root string) {
 // drives are read-only in the end. Where it cannot be asked, nothing is touched.
 func TestPullFromAPlayingPlayer(t *testing.T) {
 	t.Parallel()
-	if !inNamespace(t, 0) {
+	if !ownspace.Enter(t, 0) {
 		return
 	}
 	master, slave := players(t, 40)
@@ -119,7 +120,7 @@ func TestPullFromAPlayingPlayer(t *testing.T) {
 // A pull that fails leaves neither a writable drive nor a silent player.
 func TestFailedPullStartsThePlayerAgain(t *testing.T) {
 	t.Parallel()
-	if !inNamespace(t, 0) {
+	if !ownspace.Enter(t, 0) {
 		return
 	}
 	master, slave := players(t, 40)

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/empegsync/empegsync/pkg/ownspace"
 )
 
 // mountTmpfs mounts a file system of its own, for as long as the test runs.
@@ -66,7 +68,7 @@ func errText(err error) string {
 // read-only again however that ends.
 func TestReadOnlyDrives(t *testing.T) {
 	t.Parallel()
-	if !inNamespace(t, 0) {
+	if !ownspace.Enter(t, 0) {
 		return
 	}
 	master, slave := players(t, 40)
@@ -131,7 +133,7 @@ func stopMidway(t *testing.T, master *server, slave string, stop func(*process, 
 // truthful exit code.
 func TestReadOnlyDriveBusy(t *testing.T) {
 	t.Parallel()
-	if !inNamespace(t, 0) {
+	if !ownspace.Enter(t, 0) {
 		return
 	}
 	master, slave := players(t, 20)
@@ -154,7 +156,7 @@ func TestReadOnlyDriveBusy(t *testing.T) {
 // A full disk tears nothing, and the next pull goes on.
 func TestPullFullDisk(t *testing.T) {
 	t.Parallel()
-	if !inNamespace(t, 0) {
+	if !ownspace.Enter(t, 0) {
 		return
 	}
 	master, slave := players(t, 40)

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/empegsync/empegsync/pkg/ownspace"
 )
 
 // Without a file there are the drives that exist, read only.
@@ -87,7 +89,7 @@ gid = root
 // The document's daemon: its log, its pid file, both directions.
 func TestServeDocument(t *testing.T) {
 	t.Parallel()
-	if !inNamespace(t, 0) { // where uid = root can be had
+	if !ownspace.Enter(t, 0) { // where uid = root can be had
 		return
 	}
 	master, slave := players(t, 20)

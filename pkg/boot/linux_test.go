@@ -6,9 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -18,30 +16,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/empegsync/empegsync/pkg/mounts"
+	"github.com/empegsync/empegsync/pkg/ownspace"
 )
-
-// inNamespace runs the test once more, alone, in a child with user, mount,
-// network and UTS namespaces of its own, where it may do as root does. It
-// returns true in that child.
-func inNamespace(t *testing.T) bool {
-	t.Helper()
-	const mark = "EMPEGSYNC_TEST_NAMESPACE"
-	if os.Getenv(mark) != "" {
-		return true
-	}
-	cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v", "-test.timeout=60s")
-	cmd.Env = append(os.Environ(), mark+"=1")
-	cmd.SysProcAttr = &syscall.SysProcAttr{
-		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS | syscall.CLONE_NEWNET | syscall.CLONE_NEWUTS,
-		UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}},
-		GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}},
-	}
-	out, err := cmd.CombinedOutput()
-	if err != nil || !strings.Contains(string(out), "--- PASS: "+t.Name()) {
-		t.Errorf("in a namespace: %v\n%s", err, out)
-	}
-	return false
-}
 
 // readOnlyRoot is a player's root on a file system that is mounted read-only.
 func readOnlyRoot(t *testing.T) string {
@@ -68,7 +44,7 @@ func readOnlyRoot(t *testing.T) string {
 }
 
 func TestLinux(t *testing.T) {
-	if !inNamespace(t) {
+	if !ownspace.Enter(t, syscall.CLONE_NEWNET|syscall.CLONE_NEWUTS) {
 		return
 	}
 	root := readOnlyRoot(t)

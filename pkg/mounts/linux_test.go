@@ -3,41 +3,19 @@ package mounts
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/empegsync/empegsync/pkg/ownspace"
 )
 
-// inNamespace runs the test once more, alone, in a child with user and mount
-// namespaces of its own, where it may mount. It returns true in that child.
-func inNamespace(t *testing.T) bool {
-	t.Helper()
-	const mark = "EMPEGSYNC_TEST_NAMESPACE"
-	if os.Getenv(mark) != "" {
-		return true
-	}
-	cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v", "-test.timeout=60s")
-	cmd.Env = append(os.Environ(), mark+"=1")
-	cmd.SysProcAttr = &syscall.SysProcAttr{
-		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS,
-		UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}},
-		GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}},
-	}
-	out, err := cmd.CombinedOutput()
-	if err != nil || !strings.Contains(string(out), "--- PASS: "+t.Name()) {
-		t.Errorf("in a namespace: %v\n%s", err, out)
-	}
-	return false
-}
-
 func TestLinuxRemount(t *testing.T) {
-	if !inNamespace(t) {
+	if !ownspace.Enter(t, 0) {
 		return
 	}
 	dir, err := filepath.EvalSymlinks(t.TempDir())

@@ -5,16 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
 	"github.com/empegsync/empegsync/pkg/mounts"
+	"github.com/empegsync/empegsync/pkg/ownspace"
 )
 
 // listing names the files below dir, and their sizes.
@@ -139,32 +138,10 @@ func TestReindexCancelled(t *testing.T) {
 	}
 }
 
-// inNamespace runs the test once more, alone, in a child with user and mount
-// namespaces of its own, where it may mount. It returns true in that child.
-func inNamespace(t *testing.T) bool {
-	t.Helper()
-	const mark = "EMPEGSYNC_TEST_NAMESPACE"
-	if os.Getenv(mark) != "" {
-		return true
-	}
-	cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v", "-test.timeout=60s")
-	cmd.Env = append(os.Environ(), mark+"=1")
-	cmd.SysProcAttr = &syscall.SysProcAttr{
-		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS,
-		UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}},
-		GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}},
-	}
-	out, err := cmd.CombinedOutput()
-	if err != nil || !strings.Contains(string(out), "--- PASS: "+t.Name()) {
-		t.Errorf("in a namespace: %v\n%s", err, out)
-	}
-	return false
-}
-
 // On real mounts: a read-only drive0 is so again afterwards, an empty mounted
 // drive1 is a drive, and the lock keeps neither from being remounted.
 func TestReindexReadOnlyDrive(t *testing.T) {
-	if !inNamespace(t) {
+	if !ownspace.Enter(t, 0) {
 		return
 	}
 	root, err := filepath.EvalSymlinks(t.TempDir())
