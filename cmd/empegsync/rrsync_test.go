@@ -172,6 +172,7 @@ func TestRrsyncRefuses(t *testing.T) {
 		want  string
 	}{
 		{"-ro", push, "may only read"},
+		{"-ro", with(push, "--delete"), "may only read"}, // which says more than that --delete is refused
 		{"-wo", pull, "may only write"},
 		{"-wo", with(pull, "--files-from=:a"), "may only write"},
 		{"", with(pull, "-L"), "--copy-links"},

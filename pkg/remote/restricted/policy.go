@@ -123,13 +123,6 @@ var partialDirs = []string{".rsync-partial", ".~tmp~"}
 // judge says why the policy refuses a session, nil if it does not. words are
 // those that opt is made of.
 func (p *Policy) judge(opt *options.Options, words []string, whole bool) error {
-	if _, err := options.ParseServer(words, p.refusal(whole)); err != nil {
-		var oe *options.Error
-		if errors.As(err, &oe) && oe.Kind == options.Refused {
-			return refuse("this key does not allow %s", oe.Option)
-		}
-		return proto.Fail(proto.ExitSyntax, err)
-	}
 	switch {
 	case p.ReadOnly && !opt.Sender:
 		return refuse("this key may only read")
@@ -137,7 +130,15 @@ func (p *Policy) judge(opt *options.Options, words []string, whole bool) error {
 		return refuse("this key may only write")
 	case p.WriteOnly && opt.FilesFrom != "" && opt.FilesFrom != "-":
 		return refuse("this key may only write, so --files-from cannot name a file here")
-	case !opt.Sender && p.NoDelete && opt.PartialDir != "" && !slices.Contains(partialDirs, opt.PartialDir):
+	}
+	if _, err := options.ParseServer(words, p.refusal(whole)); err != nil {
+		var oe *options.Error
+		if errors.As(err, &oe) && oe.Kind == options.Refused {
+			return refuse("this key does not allow %s", oe.Option)
+		}
+		return proto.Fail(proto.ExitSyntax, err)
+	}
+	if !opt.Sender && p.NoDelete && opt.PartialDir != "" && !slices.Contains(partialDirs, opt.PartialDir) {
 		return refuse("this key deletes nothing, so --partial-dir can only be %s", strings.Join(partialDirs, " or "))
 	}
 	return nil
