@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -10,6 +9,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/empegsync/empegsync/pkg/console/consoletest"
 )
 
 // columns is the width of the tests' terminal: narrower than a progress line.
@@ -19,17 +20,8 @@ const columns = 44
 // Closing the screen ends the reading of its other side, the keyboard.
 func openTerminal(t *testing.T) (keyboard, screen *os.File) {
 	t.Helper()
-	keyboard, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
-	must(t, err)
-	t.Cleanup(func() { keyboard.Close() })
-	fd := int(keyboard.Fd())
-	must(t, unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0))
-	number, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
-	must(t, err)
-	screen, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|unix.O_NOCTTY, 0)
-	must(t, err)
-	t.Cleanup(func() { screen.Close() })
-	fd = int(screen.Fd())
+	keyboard, screen = consoletest.PTY(t)
+	fd := int(screen.Fd())
 	mode, err := unix.IoctlGetTermios(fd, unix.TCGETS)
 	must(t, err)
 	mode.Oflag &^= unix.OPOST // else every line end gets a \r

@@ -96,7 +96,7 @@ func (l *Link) Interact(ctx context.Context, k *Keyboard, out io.Writer) error {
 // it returns the command's exit code, -1 for somebody who has left with "~.".
 func (l *Link) RunFor(ctx context.Context, k *Keyboard, out io.Writer, command string) (code int, err error) {
 	l.turn++
-	if err := l.write(fmt.Sprintf("%s; echo E''ND%d:$?:\n", command, l.turn)); err != nil {
+	if err := l.enter(ctx, fmt.Sprintf("%s; echo E''ND%d:$?:", command, l.turn)); err != nil {
 		return -1, err
 	}
 	return l.interact(ctx, k, out, regexp.MustCompile(fmt.Sprintf(`END%d:([0-9]{1,3}):`, l.turn)))
@@ -105,26 +105,21 @@ func (l *Link) RunFor(ctx context.Context, k *Keyboard, out io.Writer, command s
 // interact also ends when mark comes, and returns the number in it.
 func (l *Link) interact(ctx context.Context, k *Keyboard, out io.Writer, mark *regexp.Regexp) (int, error) {
 	var v leaver
-	var tail []byte
+	w := watcher{out: out, mark: mark}
+	rest := l.rest
+	l.rest = nil
+	if code, found, err := w.show(rest); found || err != nil {
+		return code, err
+	}
 	for {
 		select {
 		case chunk, ok := <-l.in:
 			if !ok {
 				return -1, l.err
 			}
-			if _, err := out.Write(chunk); err != nil {
-				return -1, err
-			}
-			if mark == nil {
-				continue
-			}
-			tail = append(tail, chunk...)
-			if m := mark.FindSubmatch(tail); m != nil {
-				code := 0
-				_, err := fmt.Sscan(string(m[1]), &code)
+			if code, found, err := w.show(chunk); found || err != nil {
 				return code, err
 			}
-			tail = bytes.Clone(tail[max(0, len(tail)-64):])
 		case typed, ok := <-k.typed:
 			if !ok {
 				return -1, nil
@@ -137,4 +132,28 @@ func (l *Link) interact(ctx context.Context, k *Keyboard, out io.Writer, mark *r
 			return -1, context.Cause(ctx)
 		}
 	}
+}
+
+// watcher shows what comes from the player and looks for a mark in it.
+type watcher struct {
+	out  io.Writer
+	mark *regexp.Regexp // has a number in it; nil for none
+	tail []byte
+}
+
+// show returns the number when the mark has come.
+func (w *watcher) show(chunk []byte) (code int, found bool, err error) {
+	if _, err := w.out.Write(chunk); err != nil {
+		return -1, false, err
+	}
+	if w.mark == nil {
+		return 0, false, nil
+	}
+	w.tail = append(w.tail, chunk...)
+	if m := w.mark.FindSubmatch(w.tail); m != nil {
+		_, err := fmt.Sscan(string(m[1]), &code)
+		return code, true, err
+	}
+	w.tail = bytes.Clone(w.tail[max(0, len(w.tail)-64):])
+	return 0, false, nil
 }

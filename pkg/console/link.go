@@ -50,6 +50,9 @@ type Link struct {
 	in    chan []byte
 	err   error // of reading; set before in is closed
 	turn  int   // counts commands, for their marks
+
+	echoes bool   // the shell has echoed a line as it was typed
+	rest   []byte // heard already, for the next hear
 }
 
 // NewLink starts to listen on a line. The port is closed by whoever opened it,
@@ -89,7 +92,11 @@ const mostHeard = 256 << 10
 // hear collects what comes in until done is content with it, or patience ends,
 // which is no error.
 func (l *Link) hear(ctx context.Context, patience time.Duration, done func([]byte) bool) ([]byte, error) {
-	var heard []byte
+	heard := l.rest
+	l.rest = nil
+	if len(heard) > 0 && done(heard) {
+		return heard, nil
+	}
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	for {
@@ -125,9 +132,12 @@ func (l *Link) quiet(ctx context.Context) error {
 
 func (l *Link) times() Times { return l.Times.withDefaults() }
 
+// escapes are what a shell sends besides text.
+func escapes() *regexp.Regexp { return regexp.MustCompile("\x1b(\\[[0-9;?]*[@-~]|[^\\[])") }
+
 // clean takes escape sequences and what a terminal does not show out of text.
 func clean(text []byte) string {
-	text = regexp.MustCompile("\x1b(\\[[0-9;?]*[@-~]|[^\\[])").ReplaceAll(text, nil)
+	text = escapes().ReplaceAll(text, nil)
 	return strings.Map(func(r rune) rune {
 		if r == '\n' || r >= ' ' && r <= '~' {
 			return r
@@ -220,8 +230,14 @@ func (l *Link) Quit(ctx context.Context) error {
 		if err := l.write(cancelTransfer); err != nil {
 			return err
 		}
-		if state, err := l.Look(ctx); err != nil || state == Shell {
+		state, err := l.Look(ctx)
+		if err != nil || state == Shell {
 			return err
+		}
+		if state == Playing { // noise has made another key of it; a shell would not mind
+			if err := l.write("q\n"); err != nil {
+				return err
+			}
 		}
 	}
 	return fmt.Errorf("the player does not quit: %w at a prompt", ErrSilent)
@@ -257,12 +273,8 @@ func (l *Link) Run(ctx context.Context, command string, patience time.Duration) 
 		if err == nil && res.Code != notFound {
 			return res, nil
 		}
-		// Out of a half-typed line, a quote that noise has opened, a transfer.
-		if werr := l.write("\x03\x15\n"); werr != nil {
-			return res, werr
-		}
-		if qerr := l.quiet(ctx); qerr != nil {
-			return res, qerr
+		if derr := l.discard(ctx); derr != nil {
+			return res, derr
 		}
 	}
 	if err == nil {
@@ -285,11 +297,11 @@ func (l *Link) Do(ctx context.Context, command string, patience time.Duration) (
 func (l *Link) once(ctx context.Context, command string, patience time.Duration) (Result, error) {
 	l.turn++
 	begin, end := fmt.Sprintf("BEG%d:", l.turn), fmt.Sprintf("END%d:", l.turn)
-	if err := l.write(fmt.Sprintf("echo B''EG%d:; %s; echo E''ND%d:$?:\n", l.turn, command, l.turn)); err != nil {
+	if err := l.enter(ctx, fmt.Sprintf("echo B''EG%d:; %s; echo E''ND%d:$?:", l.turn, command, l.turn)); err != nil {
 		return Result{}, err
 	}
 	mark := regexp.MustCompile(regexp.QuoteMeta(end) + `([0-9]{1,3}):`)
-	heard, err := l.hear(ctx, patience, func(b []byte) bool { return mark.Match(b) })
+	heard, err := l.until(ctx, patience, mark)
 	if err != nil {
 		return Result{}, err
 	}
@@ -306,6 +318,23 @@ func (l *Link) once(ctx context.Context, command string, patience time.Duration)
 		output = output[i+len(begin):]
 	}
 	return Result{Output: clean(output), Code: code}, nil
+}
+
+// until hears until the mark comes or patience ends. A shell that is at its prompt
+// again has done what it was told: then noise has taken the mark.
+func (l *Link) until(ctx context.Context, patience time.Duration, mark *regexp.Regexp) ([]byte, error) {
+	var heard []byte
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
+		more, err := l.hear(ctx, min(l.times().Probe, time.Until(deadline)), func(b []byte) bool {
+			return mark.Match(append(bytes.Clone(heard), b...))
+		})
+		heard = append(heard, more...)
+		if err != nil || mark.Match(heard) || len(more) == 0 && atPrompt(heard) {
+			return heard, err
+		}
+		heard = heard[max(0, len(heard)-mostHeard):]
+	}
+	return heard, nil
 }
 
 // Leave ends the player's shell, upon which the player starts again.

@@ -33,7 +33,7 @@ func (l *Link) Push(ctx context.Context, file, folder string, sent func(int64)) 
 	if err := l.quiet(ctx); err != nil {
 		return err
 	}
-	if err := l.write("(cd " + folder + " && " + rz + ")\n"); err != nil {
+	if err := l.enter(ctx, "(cd "+folder+" && "+rz+")"); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancel(ctx)
@@ -96,6 +96,8 @@ func (l *Link) feed(from io.Reader, sent func(int64), cancel func()) error {
 
 // relay hands to sz what comes from the line, until sz has ended.
 func (l *Link) relay(ctx context.Context, to io.Writer, written <-chan error) error {
+	_, _ = to.Write(l.rest)
+	l.rest = nil
 	for {
 		select {
 		case chunk, ok := <-l.in:

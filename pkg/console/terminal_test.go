@@ -9,6 +9,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
+
+	"github.com/empegsync/empegsync/pkg/console/consoletest"
 )
 
 // lines reads all lines of what is typed, until an error.
@@ -63,7 +65,7 @@ func TestReadLine(t *testing.T) {
 // On a terminal the echo is ours: what is shown is what is kept, passwords are
 // stars, and in the end the terminal is as it was.
 func TestTerminalEchoes(t *testing.T) {
-	near, far := newPTY(t)
+	near, far := consoletest.PTY(t)
 	before, err := unix.IoctlGetTermios(int(far.Fd()), unix.TCGETS)
 	must(t, err)
 	term, err := NewTerminal(t.Context(), far, far)

@@ -1,4 +1,4 @@
-package console
+package consoletest
 
 import (
 	"fmt"
@@ -8,12 +8,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// patience is how long a test waits for what must happen, in seconds.
-const patience = 60
-
-// newPTY makes a pair of terminals: what one side writes the other reads, as over
-// a cable. far has the kernel's line editing, as a player's console has.
-func newPTY(t testing.TB) (near, far *os.File) {
+// PTY makes a pair of terminals: what one side writes the other reads, as over a
+// cable. far has the kernel's line editing, as a player's console has. The test's
+// end closes both.
+func PTY(t testing.TB) (near, far *os.File) {
 	t.Helper()
 	near, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
 	must(t, err)
