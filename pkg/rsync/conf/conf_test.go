@@ -78,6 +78,7 @@ gid = root
 	defaults.UID, defaults.GID, defaults.LogFile = "root", "root", "/drive0/rsyncd.log"
 	want := &Config{
 		Global:   Global{PidFile: "/drive0/rsyncd.pid", LogFile: "/drive0/rsyncd.log"},
+		Places:   map[string]string{"pid file": "rsyncd.conf:2"},
 		Defaults: defaults,
 		Modules:  []Module{module("drive0", 6), module("drive1", 11)},
 	}
@@ -180,6 +181,7 @@ numeric ids = 0
 	b.Name, b.File, b.Line, b.Path, b.NumericIDs = "b", "rsyncd.conf", 30, "/b", No
 	want := &Config{
 		Global:   Global{Address: "10.0.0.1", Port: 8730, MotdFile: "/etc/motd"},
+		Places:   map[string]string{"address": "rsyncd.conf:2", "port": "rsyncd.conf:3", "motd file": "rsyncd.conf:4"},
 		Defaults: DefaultModule(),
 		Modules:  []Module{a, b},
 	}
@@ -411,14 +413,14 @@ func TestExpand(t *testing.T) {
 // Text is a file that says the same.
 func TestText(t *testing.T) {
 	cfg := mustParse(t, "port = 8730\nlog file = /l\ncomment = d\nhosts allow =\n[a]\npath=/a b //\nlist = no\nrefuse options = c !d\n"+
-		"numeric ids = no\nmax connections = -1\n[b c]\npath=/\nlog file = /m\ncomment =\nread only = no\n", nil)
+		"numeric ids = no\nmax connections = -1\nbandwidth = 1.5M\nbandwidth per address = 700b\nmax queue = 3\n[b c]\npath=/\nlog file = /m\ncomment =\nread only = no\n", nil)
 	text := cfg.Text()
 	again := mustParse(t, text, nil)
 	if len(cfg.Notes) != 1 || cfg.Notes[0].Line != 4 {
 		t.Errorf("notes: %+v", cfg.Notes)
 	}
 	for _, c := range []*Config{cfg, again} {
-		c.Defaults, c.Notes = Module{}, nil
+		c.Defaults, c.Notes, c.Places = Module{}, nil, nil
 		for i := range c.Modules {
 			c.Modules[i].Line = 0
 		}

@@ -36,6 +36,8 @@ type Config struct {
 	// Defaults are the module parameters of the global part, as they stand at
 	// its end: what holds before a client has named a module.
 	Defaults Module
+	// Places tells where each global parameter that is set stands, as file:line.
+	Places map[string]string
 	// Notes are places that say something else than their writer may think.
 	Notes []*Error
 	// Modules stand in the order of their first [header]. Module names differ
@@ -62,11 +64,17 @@ type Global struct {
 	// DaemonUID and DaemonGID are whom the daemon itself runs as once it
 	// listens, by name or number, "" for whoever starts it.
 	DaemonUID, DaemonGID string
+	// SocketOptions are set on the socket that listens; connections inherit them.
+	SocketOptions string
 	// ProxyProtocol says that all connections come from proxies, which say
 	// first for whom they call.
 	ProxyProtocol bool
 	// ProxyHosts are those proxies, in the form of HostsAllow.
 	ProxyHosts string
+
+	// TotalConnections and PerAddress bound all connections at a time, and those
+	// of one address, 0 for the program's own limits.
+	TotalConnections, PerAddress int
 }
 
 // Module is one exported directory tree with rsync's defaults filled in. Uid,
@@ -159,6 +167,16 @@ type Module struct {
 	// "" for none. Expanded leaves them as they are: what is put into a command
 	// must be looked at first.
 	EarlyExec, PreXferExec, PostXferExec string
+
+	// Bandwidth is how much may be sent and received by all transfers together,
+	// BandwidthPerAddress by those of one address, each way, in bytes per second,
+	// 0 for no limit.
+	Bandwidth, BandwidthPerAddress int64
+	// MaxQueue clients at a time may wait, for up to QueueTime seconds, when
+	// MaxConnections are taken.
+	MaxQueue, QueueTime int
+	// MaxTransferTime bounds a transfer, in seconds, 0 for no bound.
+	MaxTransferTime int
 }
 
 // Source is what Parse may ask for while it reads. Implementations need not be

@@ -31,6 +31,7 @@ const (
 	KindTri
 	KindInt
 	KindEnum
+	KindRate
 )
 
 // Param is one row of the table of rsyncd.conf's parameters.
@@ -39,6 +40,9 @@ type Param struct {
 	Scope   Scope
 	Kind    ParamKind
 	Default string // rsync's, "" for none
+	// Extension is a parameter of this program's own, which C rsync's daemon
+	// logs as unknown and passes over.
+	Extension bool
 
 	field  func(*Global, *Module) any // where it is kept; nil: not supported
 	holds  func(value string) bool    // unsupported, but this is done anyway
@@ -83,6 +87,12 @@ func store(field any, par Param, value string) error {
 			return fmt.Errorf("%d is no port; ports go from 1 to 65535, 0 stands for 873", n)
 		}
 		*f = n
+	case *int64:
+		n, err := parseRate(value)
+		if err != nil {
+			return err
+		}
+		*f = n
 	default:
 		return fmt.Errorf("internal error: cannot keep a %T", field)
 	}
@@ -113,6 +123,50 @@ func parseInt(value string, signed bool) (int, error) {
 		return 0, fmt.Errorf("%s is negative", value)
 	}
 	return int(n), nil
+}
+
+// The units of a rate, as --bwlimit has them.
+const (
+	kib = 1 << 10
+	mib = 1 << 20
+	gib = 1 << 30
+)
+
+// parseRate reads bytes per second: a number with B, K (which is meant without a
+// letter), M or G behind it, such as 1.5M. 0 and nothing stand for no limit.
+func parseRate(value string) (int64, error) {
+	if value == "" {
+		return 0, nil
+	}
+	unit, number := float64(kib), value
+	switch value[len(value)-1] | 0x20 {
+	case 'b':
+		unit, number = 1, value[:len(value)-1]
+	case 'k':
+		number = value[:len(value)-1]
+	case 'm':
+		unit, number = mib, value[:len(value)-1]
+	case 'g':
+		unit, number = gib, value[:len(value)-1]
+	}
+	n, err := strconv.ParseFloat(number, 64)
+	if err != nil || strings.Trim(number, "0123456789.") != "" || n*unit >= 1<<50 {
+		return 0, fmt.Errorf("%q is no rate: give a number of KiB per second, or one with B, K, M or G behind it, such as 1.5M", value)
+	}
+	return int64(n * unit), nil
+}
+
+// rateText writes a rate as parseRate reads it.
+func rateText(n int64) string {
+	switch {
+	case n == 0:
+		return "0"
+	case n%mib == 0:
+		return strconv.FormatInt(n/mib, 10) + "M"
+	case n%kib == 0:
+		return strconv.FormatInt(n/kib, 10) + "K"
+	}
+	return strconv.FormatInt(n, 10) + "B"
 }
 
 // trimSlashes drops trailing slashes, but not the only one.

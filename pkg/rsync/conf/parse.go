@@ -3,6 +3,7 @@ package conf
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -55,7 +56,7 @@ func Parse(name string, text []byte, src Source, own ...Own) (*Config, error) {
 		return nil, errors.Join(p.errs...)
 	}
 	p.global.LogFile = p.defaults.LogFile
-	return &Config{Global: p.global, Defaults: p.defaults, Modules: p.modules, Notes: p.notes}, nil
+	return &Config{Global: p.global, Defaults: p.defaults, Modules: p.modules, Notes: p.notes, Places: p.places}, nil
 }
 
 // Module finds a module by the name a client asked for, which must match
@@ -80,6 +81,7 @@ type parser struct {
 	index    map[string]int // folded name -> position in modules
 	inModule int            // index into modules, -1 in the global part
 	includes int
+	places   map[string]string
 	notes    []*Error
 	errs     []error
 }
@@ -177,6 +179,12 @@ func (p *parser) parameter(file string, line int, name, value string) {
 	if err := store(par.field(&p.global, module), par, value); err != nil {
 		p.fail(file, line, "parameter %q: %v", par.Name, err)
 	}
+	if par.Scope == ScopeGlobal {
+		if p.places == nil {
+			p.places = map[string]string{}
+		}
+		p.places[par.Name] = fmt.Sprintf("%s:%d", file, line)
+	}
 }
 
 // unsupported lets a value pass that asks for what is done anyway.
@@ -246,10 +254,10 @@ func (p *parser) directive(file string, line int, name, value string, depth int)
 // apart reads an &include file: it starts in the global part with the
 // defaults of here, and what it sets there ends with it.
 func (p *parser) apart(name string, text []byte, depth int) {
-	global, defaults := p.global, p.defaults
+	global, defaults, places := p.global, p.defaults, maps.Clone(p.places)
 	p.inModule = -1
 	p.file(name, text, depth)
-	p.global, p.defaults = global, defaults
+	p.global, p.defaults, p.places = global, defaults, places
 }
 
 // includedFiles gives the file itself or, of a directory, its *.conf (of

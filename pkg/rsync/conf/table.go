@@ -1,8 +1,8 @@
 package conf
 
-// Params gives the table of all parameters of rsync 3.5.0's rsyncd.conf(5), in
-// its order of scope and name. A row becomes supported by naming the field it
-// is kept in.
+// Params gives the table of all parameters of rsync 3.5.0's rsyncd.conf(5) and of
+// this program's own, in the order of scope and name. A row becomes supported by
+// naming the field it is kept in.
 func Params() []Param {
 	return append(globalParams(), moduleParams()...)
 }
@@ -11,6 +11,7 @@ func globalParams() []Param {
 	const g = ScopeGlobal
 	return []Param{
 		{Name: "address", Scope: g, field: func(g *Global, _ *Module) any { return &g.Address }},
+		{Name: "connections per address", Scope: g, Kind: KindInt, Default: "0", Extension: true, field: func(g *Global, _ *Module) any { return &g.PerAddress }},
 		{Name: "daemon chroot", Scope: g, holds: empty, advice: "give each module \"use chroot = yes\", or have the service manager do it (RootDirectory= in systemd)"},
 		{Name: "daemon gid", Scope: g, field: func(g *Global, _ *Module) any { return &g.DaemonGID }},
 		{Name: "daemon uid", Scope: g, field: func(g *Global, _ *Module) any { return &g.DaemonUID }},
@@ -20,7 +21,8 @@ func globalParams() []Param {
 		{Name: "port", Scope: g, Kind: KindInt, Default: "0", field: func(g *Global, _ *Module) any { return &g.Port }},
 		{Name: "proxy protocol", Scope: g, Kind: KindBool, Default: "no", field: func(g *Global, _ *Module) any { return &g.ProxyProtocol }},
 		{Name: "proxy protocol hosts", Scope: g, field: func(g *Global, _ *Module) any { return &g.ProxyHosts }},
-		{Name: "socket options", Scope: g, holds: empty},
+		{Name: "socket options", Scope: g, field: func(g *Global, _ *Module) any { return &g.SocketOptions }},
+		{Name: "total connections", Scope: g, Kind: KindInt, Default: "0", Extension: true, field: func(g *Global, _ *Module) any { return &g.TotalConnections }},
 	}
 }
 
@@ -28,6 +30,8 @@ func moduleParams() []Param {
 	return []Param{
 		{Name: "auth digest", field: func(_ *Global, m *Module) any { return &m.AuthDigest }},
 		{Name: "auth users", field: func(_ *Global, m *Module) any { return &m.AuthUsers }},
+		{Name: "bandwidth", Kind: KindRate, Default: "0", Extension: true, field: func(_ *Global, m *Module) any { return &m.Bandwidth }},
+		{Name: "bandwidth per address", Kind: KindRate, Default: "0", Extension: true, field: func(_ *Global, m *Module) any { return &m.BandwidthPerAddress }},
 		{Name: "charset", holds: empty},
 		{Name: "comment", field: func(_ *Global, m *Module) any { return &m.Comment }},
 		{Name: "dont compress", field: func(_ *Global, m *Module) any { return &m.DontCompress }},
@@ -51,6 +55,8 @@ func moduleParams() []Param {
 		{Name: "log file", field: func(_ *Global, m *Module) any { return &m.LogFile }},
 		{Name: "log format", Default: "%o %h [%a] %m (%u) %f %l", field: func(_ *Global, m *Module) any { return &m.LogFormat }},
 		{Name: "max connections", Kind: KindInt, Default: "0", field: func(_ *Global, m *Module) any { return &m.MaxConnections }},
+		{Name: "max queue", Kind: KindInt, Default: "0", Extension: true, field: func(_ *Global, m *Module) any { return &m.MaxQueue }},
+		{Name: "max transfer time", Kind: KindInt, Default: "0", Extension: true, field: func(_ *Global, m *Module) any { return &m.MaxTransferTime }},
 		{Name: "max verbosity", Kind: KindInt, Default: "1", field: func(_ *Global, m *Module) any { return &m.MaxVerbosity }},
 		{Name: "munge symlinks", Kind: KindTri, Default: "unset", field: func(_ *Global, m *Module) any { return &m.MungeSymlinks }},
 		{Name: "name", advice: "give the name in the [header] and remove the line"},
@@ -61,6 +67,7 @@ func moduleParams() []Param {
 		{Name: "path", Kind: KindPath, field: func(_ *Global, m *Module) any { return &m.Path }},
 		{Name: "post-xfer exec", field: func(_ *Global, m *Module) any { return &m.PostXferExec }},
 		{Name: "pre-xfer exec", field: func(_ *Global, m *Module) any { return &m.PreXferExec }},
+		{Name: "queue time", Kind: KindInt, Default: "600", Extension: true, field: func(_ *Global, m *Module) any { return &m.QueueTime }},
 		{Name: "read only", Kind: KindBool, Default: "yes", field: func(_ *Global, m *Module) any { return &m.ReadOnly }},
 		{Name: "refuse options", Kind: KindList, field: func(_ *Global, m *Module) any { return &m.RefuseOptions }},
 		{Name: "reverse lookup", Kind: KindBool, Default: "yes", field: func(_ *Global, m *Module) any { return &m.ReverseLookup }},
@@ -82,7 +89,7 @@ func DefaultModule() Module {
 	return Module{
 		ReadOnly: true, List: true, MaxVerbosity: 1, StrictModes: true,
 		ReverseLookup: true, ForwardLookup: true, LockFile: "/var/run/rsyncd.lock",
-		LogFormat: "%o %h [%a] %m (%u) %f %l",
+		LogFormat: "%o %h [%a] %m (%u) %f %l", QueueTime: 600,
 	}
 }
 

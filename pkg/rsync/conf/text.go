@@ -48,6 +48,8 @@ func writeParam(b *strings.Builder, indent string, p Param, g *Global, m *Module
 		value = f.String()
 	case *int:
 		value = strconv.Itoa(*f)
+	case *int64:
+		value = rateText(*f)
 	}
 	if value == p.Default {
 		return

@@ -33,12 +33,12 @@ const (
 
 // guests keeps count of the connections and decides who may stay.
 type guests struct {
-	max, perAddress int
-
-	mu        sync.Mutex
-	all       []*guest // oldest first
-	byAddress map[netip.Prefix]int
-	closed    bool
+	mu         sync.Mutex
+	max        int
+	perAddress int
+	all        []*guest // oldest first
+	byAddress  map[netip.Prefix]int
+	closed     bool
 }
 
 // guest is one connection.
@@ -50,6 +50,13 @@ type guest struct {
 }
 
 func newGuests(maximum, perAddress int) *guests {
+	g := &guests{byAddress: map[netip.Prefix]int{}}
+	g.limit(maximum, perAddress)
+	return g
+}
+
+// limit sets the bounds, 0 for the defaults. Those who are there may stay.
+func (g *guests) limit(maximum, perAddress int) {
 	if maximum <= 0 {
 		maximum = DefaultMaxConnections
 	}
@@ -60,7 +67,9 @@ func newGuests(maximum, perAddress int) *guests {
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &lim); err == nil {
 		maximum = int(min(uint64(maximum), max(uint64(lim.Cur)/filesPerSession, 1)))
 	}
-	return &guests{max: maximum, perAddress: perAddress, byAddress: map[netip.Prefix]int{}}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.max, g.perAddress = maximum, perAddress
 }
 
 // origin is whom a client at an address is counted for.

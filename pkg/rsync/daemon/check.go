@@ -1,8 +1,10 @@
 package daemon
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 
@@ -11,12 +13,13 @@ import (
 	"github.com/empegsync/empegsync/pkg/rsync/compress"
 	"github.com/empegsync/empegsync/pkg/rsync/conf"
 	"github.com/empegsync/empegsync/pkg/rsync/options"
+	"github.com/empegsync/empegsync/pkg/rsync/sockopts"
 )
 
 // Check looks for what a configuration asks for and this daemon cannot do, so
 // that it does not start rather than serve something else than was meant.
 func (s *Server) Check(cfg *conf.Config) error {
-	errs := []error{checkProxy(cfg.Global)}
+	errs := []error{checkProxy(cfg.Global), checkSocket(cfg)}
 	for i := range cfg.Modules {
 		m := &cfg.Modules[i]
 		if err := checkModule(m); err != nil {
@@ -27,6 +30,22 @@ func (s *Server) Check(cfg *conf.Config) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// checkSocket tries the socket options on a socket of its own.
+func checkSocket(cfg *conf.Config) error {
+	if cfg.Global.SocketOptions == "" {
+		return nil
+	}
+	options, err := sockopts.Parse(cfg.Global.SocketOptions)
+	if err == nil {
+		lc := net.ListenConfig{Control: sockopts.Control(options, nil)}
+		var ln net.Listener
+		if ln, err = lc.Listen(context.Background(), "tcp", "localhost:0"); err == nil {
+			return ln.Close()
+		}
+	}
+	return fmt.Errorf("%s: socket options: %w", cfg.Places["socket options"], err)
 }
 
 func checkModule(m *conf.Module) error {

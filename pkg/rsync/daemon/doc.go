@@ -25,7 +25,8 @@
 // The connections of all clients and those of one address are limited; when a
 // limit is reached the oldest that has not got to a transfer makes room, so
 // that idle ones never keep others out. The places of "max connections" are
-// taken by transfers only. Lists of hosts fail closed: a name that cannot be
+// taken by transfers only, or, where a module has a queue, by who has come out of
+// it, for a few seconds. Lists of hosts fail closed: a name that cannot be
 // looked up is no reason to allow, and one to deny. Who fails to log in waits
 // longer each time. All lengths from the wire are bounded by session, filter,
 // wire and transfer.

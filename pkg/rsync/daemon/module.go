@@ -38,24 +38,17 @@ func (c *session) module(ctx context.Context, raw *conf.Module) error {
 	readOnly := m.ReadOnly
 	m = raw.Expanded(c.variable(raw)) // with the user's name
 	m.ReadOnly = readOnly
-	// A first look, so that the answer comes in rsync's words. The place is
-	// taken when there is something to transfer.
-	release, err := c.slots.claim(m.LockFile, m.MaxConnections)
-	if err != nil {
+	c.seen(func(v *Visit) { v.Host, v.User, v.Module = c.who.name, user, m.Name })
+	switch err := c.await(ctx, &m); {
+	case errors.Is(err, errGone):
+		return nil
+	case err != nil: // so that the answer comes in rsync's words
 		return c.refuse("%s", c.noPlace(&m, err))
 	}
-	release()
-	return c.open(ctx, &m)
-}
-
-// noPlace logs that a claim has failed and returns what the client is told.
-func (c *session) noPlace(m *conf.Module, err error) string {
-	if errors.Is(err, errFull) {
-		c.note("max connections (%d) reached", m.MaxConnections)
-		return fmt.Sprintf("max connections (%d) reached -- try again later", m.MaxConnections)
+	if c.release != nil {
+		defer c.release()
 	}
-	c.log.Error("failed to open lock file "+quoted(m.LockFile), "err", err)
-	return "failed to open lock file"
+	return c.open(ctx, &m)
 }
 
 // letIn asks the lists of hosts. A module that is not listed does not exist
@@ -130,9 +123,9 @@ func (c *session) open(ctx context.Context, m *conf.Module) error {
 	if !c.settle() {
 		return nil // its connection is closed
 	}
+	c.seen(func(v *Visit) { v.Doing, v.Request = wish(args) })
 	t := task{module: m, args: args, trimLinks: m.MungeSymlinks == conf.No && in.partOfAll(m)}
-	release, err := c.slots.claim(m.LockFile, m.MaxConnections)
-	if err != nil {
+	if release, err := c.claim(m); err != nil {
 		t.refusal = "ERROR: " + c.noPlace(m, err)
 	} else {
 		defer release()
@@ -143,6 +136,7 @@ func (c *session) open(ctx context.Context, m *conf.Module) error {
 			return err
 		}
 	}
+	defer c.throttle(ctx, m)()
 	if !who.same || in.dir != "" {
 		return c.hand(ctx, t, who, in)
 	}
@@ -159,6 +153,28 @@ func (c *session) open(ctx context.Context, m *conf.Module) error {
 		c.exit = proto.ExitCode(err)
 	}
 	return err
+}
+
+// claim takes a place for a transfer, unless the session has one since before.
+func (c *session) claim(m *conf.Module) (release func(), err error) {
+	if c.release != nil {
+		return func() {}, nil
+	}
+	return c.slots.claim(m.LockFile, m.MaxConnections)
+}
+
+// wish is what a client's arguments ask for, for those who watch.
+func wish(args []string) (Doing, string) {
+	const most = 200
+	doing := Sending
+	if slices.Contains(args, "--sender") {
+		doing = Receiving
+	}
+	paths := ""
+	if i := slices.Index(args, "."); i >= 0 {
+		paths = strings.Join(args[i+1:], " ")
+	}
+	return doing, paths[:min(len(paths), most)]
 }
 
 // settle fills in what the module leaves to circumstance.

@@ -60,7 +60,9 @@ func (t *served) run(ctx context.Context) error {
 	if err := t.setTimeout(); err != nil {
 		return err
 	}
-	stats, err := t.transfer(ctx, clientRules)
+	limited, expired := t.limitTime(ctx)
+	stats, err := t.transfer(limited, clientRules)
+	err = expired(err)
 	t.note("sent %d bytes  received %d bytes  total size %d", stats.Written, stats.Read, stats.TotalSize)
 	t.exit = proto.ExitCode(err)
 	var excluded *excludedError
@@ -214,6 +216,37 @@ func (t *served) setTimeout() error {
 	return nil
 }
 
+// limitTime ends a transfer that takes longer than the module allows. The client
+// is told, where it can be, and has a moment to leave by itself. expired stops
+// the clock and replaces the error of a transfer that was ended so.
+func (t *served) limitTime(ctx context.Context) (limited context.Context, expired func(error) error) {
+	seconds := t.module.MaxTransferTime
+	if seconds == 0 {
+		return ctx, func(err error) error { return err }
+	}
+	limited, end := context.WithCancelCause(ctx)
+	over := proto.Failf(proto.ExitTimeout, "max transfer time of %d seconds reached", seconds)
+	last := make(chan struct{})
+	clock := time.AfterFunc(time.Duration(seconds)*time.Second, func() {
+		defer close(last)
+		t.say(proto.ExitTimeout, "ERROR: "+over.Error())
+		select {
+		case <-time.After(lastWords):
+		case <-limited.Done():
+		}
+		end(over)
+	})
+	return limited, func(err error) error {
+		if clock.Stop() || err == nil {
+			end(nil)
+			return err
+		}
+		end(over)
+		<-last
+		return over
+	}
+}
+
 // giveUp tells the client why the session ends and returns the error for the
 // log.
 func (t *served) giveUp(err error) error {
@@ -236,13 +269,18 @@ func (t *served) end(code proto.Exit, text string) {
 	if err := t.conn.SetWriteDeadline(time.Now().Add(lastWords)); err != nil {
 		return
 	}
+	t.say(code, text)
+	_ = t.w.Flush() // the client may be gone already
+}
+
+// say has an error message and the exit code go out with what is written next.
+func (t *served) say(code proto.Exit, text string) {
 	for line := range strings.SplitSeq(text, "\n") {
 		t.w.Message(proto.TagError, []byte(line+"\n"))
 	}
 	if t.agreed.Caps.ExitMessages {
 		t.w.Message(proto.TagErrorExit, wire.AppendInt32(nil, int32(code)))
 	}
-	_ = t.w.Flush() // the client may be gone already
 }
 
 // send sends what the client asks for.

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/empegsync/empegsync/pkg/rsync/conf"
+	"github.com/empegsync/empegsync/pkg/rsync/sockopts"
 )
 
 // Server is a daemon. Its fields are set before [Server.Serve] and then left
@@ -54,9 +55,15 @@ type Server struct {
 	// system's.
 	Resolver Resolver
 
+	// Watch, if not nil, hears who comes and goes.
+	Watch Watcher
+
 	sessions atomic.Uint64
 	backoff  backoff
 	slots    slots
+	lines    lines
+	rations  rations
+	guests   atomic.Pointer[guests]      // nil before Serve
 	current  atomic.Pointer[conf.Config] // nil: Config
 }
 
@@ -68,7 +75,16 @@ func (s *Server) Reload(cfg *conf.Config) error {
 		return err
 	}
 	s.current.Store(cfg)
+	if g := s.guests.Load(); g != nil {
+		g.limit(s.limits(cfg.Global))
+	}
 	return nil
+}
+
+// limits are the bounds of all connections and of those of one address: the
+// configuration's, else the server's.
+func (s *Server) limits(g conf.Global) (maximum, perAddress int) {
+	return cmp.Or(g.TotalConnections, s.MaxConnections), cmp.Or(g.PerAddress, s.MaxPerAddress)
 }
 
 func (s *Server) config() *conf.Config {
@@ -100,9 +116,9 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	stop := context.AfterFunc(ctx, func() { ln.Close() })
 	defer stop()
 	h := &house{
-		Server: s, guests: newGuests(s.MaxConnections, s.MaxPerAddress),
-		farewells: make(chan struct{}, maxFarewells),
+		Server: s, guests: newGuests(s.limits(s.Config.Global)), farewells: make(chan struct{}, maxFarewells),
 	}
+	s.guests.Store(h.guests)
 	h.proxies = make(chan struct{}, h.guests.max)
 	err := h.accept(ctx, sessions, ln)
 	h.guests.close()
@@ -201,6 +217,9 @@ func (h *house) turnAway(conn net.Conn, from, why string) {
 		return
 	}
 	h.Log.Warn("connection refused: "+why, "from", from)
+	if h.Watch != nil {
+		h.Watch.Refused(from, why)
+	}
 	h.wg.Go(func() {
 		defer func() { <-h.farewells }()
 		defer conn.Close()
@@ -269,7 +288,11 @@ func Listen(ctx context.Context, g conf.Global, address string) (net.Listener, e
 		}
 		address = net.JoinHostPort(g.Address, fmt.Sprint(port))
 	}
-	var lc net.ListenConfig
+	options, err := sockopts.Parse(g.SocketOptions)
+	if err != nil {
+		return nil, fmt.Errorf("socket options: %w", err)
+	}
+	lc := net.ListenConfig{Control: sockopts.Control(options, nil)}
 	ln, err := lc.Listen(ctx, "tcp", address)
 	switch {
 	case errors.Is(err, syscall.EACCES):

@@ -42,6 +42,8 @@ type session struct {
 	exit    proto.Exit  // the session's code
 	settle  func() bool // says that it has; false: it must go
 	handed  bool        // a worker goes on with it
+	release func()      // gives a place back that is held since before the transfer
+	visit   Visit       // what the watcher has been told
 }
 
 // Sizes of buffers, in bytes: before a module is named, and from then on.
@@ -55,6 +57,11 @@ func (s *Server) session(ctx context.Context, conn net.Conn, who caller, settle 
 		Server: s, Config: s.config(), conn: conn, who: who, log: s.Log.With("from", who.text),
 		until: time.Now().Add(s.patience()), settle: settle,
 		number: s.sessions.Add(1),
+	}
+	c.visit = Visit{Number: c.number, Since: time.Now(), Address: who.text, Doing: Talking, Moved: moved(conn)}
+	c.seen(func(*Visit) {})
+	if c.Watch != nil {
+		defer func() { c.Watch.Left(c.visit, int(c.exit)) }()
 	}
 	c.whole(ctx, func() error { return c.run(ctx) })
 }
@@ -71,7 +78,8 @@ func (s *Server) patience() time.Duration {
 // ctx ends, the log of how it ended, and last words that are read. A panic is
 // logged and stays in the session.
 func (c *session) whole(ctx context.Context, run func() error) {
-	defer context.AfterFunc(ctx, func() { c.conn.Close() })()
+	conn := c.conn // which limits may be put around
+	defer context.AfterFunc(ctx, func() { conn.Close() })()
 	defer func() {
 		if p := recover(); p != nil {
 			c.log.Error("session ended by a fault of this program", "fault", fmt.Sprint(p), "stack", string(debug.Stack()))
@@ -137,6 +145,7 @@ func (c *session) run(ctx context.Context) error {
 	c.note("connect from %s", &c.who)
 	if name == "" || name == "#list" {
 		c.note("module-list request from %s", &c.who)
+		c.seen(func(v *Visit) { v.Doing, v.Host = Listing, c.who.name })
 		return c.list()
 	}
 	if size, ok := strings.CutPrefix(name, "#early_input="); ok {

@@ -66,7 +66,7 @@ func (c *session) hand(ctx context.Context, t task, who identity, in jail) error
 	if log != nil {
 		defer log.Close()
 	}
-	c.handed = true
+	_, c.handed = c.conn.(*net.TCPConn) // else it is relayed, and ours to close
 	err = c.Worker(ctx, f, Job{
 		Module: *t.module, Args: t.args, Refusal: t.refusal, TrimLinks: t.trimLinks, Version: c.caps.Version, Early: early, Umask: c.Umask,
 		From: c.who.text, Host: c.who.name, User: c.user,
@@ -110,10 +110,15 @@ func passable(conn net.Conn) (f *os.File, done func(), err error) {
 	wg.Go(func() { _, _ = io.Copy(conn, local) })
 	return theirs, func() {
 		theirs.Close() // the last of it that is open: the copy to the client ends
+		_ = conn.SetWriteDeadline(time.Now().Add(relayRest))
 		wg.Wait()
 		local.Close()
 	}, nil
 }
+
+// relayRest is how long the rest of what a worker has said may take to a client
+// that does not read.
+const relayRest = 30 * time.Second
 
 // early returns what the client has sent ahead and nobody has read.
 func (c *session) early() ([]byte, error) {
