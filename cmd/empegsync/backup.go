@@ -87,7 +87,7 @@ func (f *backupFlags) words() []string {
 // job reads the flags.
 func (f *backupFlags) job(more ...string) (*backup.Job, error) {
 	words := append(backup.Words(), f.words()...)
-	opt, err := options.ParseIn(os.LookupEnv, append(append(append(words, more...), "--"), f.Source, f.Dest))
+	opt, err := options.ParseIn(os.LookupEnv, options.Aliases{}, append(append(append(words, more...), "--"), f.Source, f.Dest))
 	if err != nil {
 		return nil, err
 	}

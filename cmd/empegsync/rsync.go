@@ -48,10 +48,13 @@ type rsyncRun struct {
 // runRsync is rsync: the same command lines, lines of output and exit codes.
 // program are the words that start it.
 func runRsync(ctx context.Context, program, words []string, s *streams) int {
-	opt, err := options.ParseIn(os.LookupEnv, words)
+	opt, err := options.ParseIn(os.LookupEnv, userAliases(), words)
 	switch {
 	case err != nil:
 		return rsyncError(s.err, "rsync: "+err.Error(), exitOf(err), "client")
+	case opt.Daemon && opt.Help:
+		fmt.Fprint(s.out, rsyncDaemonHelp())
+		return exitOK
 	case opt.Daemon && opt.Server:
 		return daemonStdio(ctx, opt, s)
 	case opt.Daemon:
@@ -67,8 +70,8 @@ func runRsync(ctx context.Context, program, words []string, s *streams) int {
 	case opt.DebugHelp:
 		fmt.Fprint(s.out, options.DebugHelpText())
 		return exitOK
-	case opt.Version:
-		fmt.Fprintln(s.out, versionText())
+	case opt.Version > 0:
+		fmt.Fprint(s.out, rsyncVersion(opt.Version > 1))
 		return exitOK
 	case len(opt.Args) == 0:
 		fmt.Fprint(s.err, rsyncHelp())
@@ -77,7 +80,11 @@ func runRsync(ctx context.Context, program, words []string, s *streams) int {
 	if names := opt.Undebugged(); len(names) > 0 && opt.Quiet == 0 {
 		fmt.Fprintf(s.err, "rsync: there is nothing to show for --debug=%s: see --debug=help\n", strings.Join(names, ","))
 	}
-	out, done := buffered(s.out, opt.Outbuf)
+	to := s.out
+	if opt.Stderr == options.StderrAll {
+		to = s.err
+	}
+	out, done := buffered(to, opt.Outbuf)
 	defer done()
 	if dir := os.Getenv("RSYNC_PARTIAL_DIR"); dir != "" && opt.Partial && opt.PartialDir == "" && !opt.DelayUpdates {
 		opt.SetPartialDir(dir)
@@ -114,21 +121,6 @@ func limited(ctx context.Context, opt *options.Options) (context.Context, contex
 		return ctx, stop, nil
 	}
 	return ctx, func() {}, nil
-}
-
-// rsyncHelp is the text of --help.
-func rsyncHelp() string {
-	return `Usage: rsync [OPTION]... SRC [SRC]... DEST
-  or   rsync [OPTION]... SRC [SRC]... [USER@]HOST:DEST
-  or   rsync [OPTION]... SRC [SRC]... HOST::DEST
-  or   rsync [OPTION]... SRC [SRC]... rsync://HOST[:PORT]/DEST
-  or   rsync [OPTION]... [USER@]HOST:SRC [DEST]
-  or   rsync [OPTION]... HOST::SRC [DEST]
-  or   rsync [OPTION]... rsync://HOST[:PORT]/SRC [DEST]
-One colon goes through a remote shell, two to a daemon. Without DEST the
-sources are listed. An option of rsync that is not named here is refused.
-
-` + options.Help()
 }
 
 // exitOf returns the exit code of an error of any part.
@@ -236,7 +228,9 @@ func (r *rsyncRun) run(ctx context.Context) (fmt.Stringer, error) {
 // route finds out where files come from and where they go.
 func (r *rsyncRun) route() (client.Route, error) {
 	if r.opt.ReadBatch == "" {
-		return client.ParseRoute(r.opt.Args)
+		route, err := client.ParseRoute(r.opt.Args)
+		route.UsePort(r.opt.Port)
+		return route, err
 	}
 	if len(r.opt.Args) > 1 {
 		return client.Route{}, proto.Failf(proto.ExitSyntax, "--read-batch takes a destination and no source")
@@ -270,7 +264,8 @@ func (r *rsyncRun) prepare(ctx context.Context, route client.Route) {
 		Proxy:   os.Getenv("RSYNC_PROXY"),
 		Secrets: secrets(ctx, r.streams),
 		Shell: client.Shell{
-			Default: os.Getenv("RSYNC_RSH"), Connect: os.Getenv("RSYNC_CONNECT_PROG"), Stderr: r.streams.err,
+			Default: os.Getenv("RSYNC_RSH"), Connect: os.Getenv("RSYNC_CONNECT_PROG"), Runs: os.Getenv("RSYNC_SHELL"),
+			Stderr: r.streams.err,
 		},
 		Started: func(words []string) {
 			if r.opt.ShowsCommand() && r.opt.Quiet == 0 {

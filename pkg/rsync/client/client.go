@@ -105,14 +105,15 @@ func (c *Client) dial(ctx context.Context, r Remote) (*conn, error) {
 
 // dialNetwork connects to a daemon, through a proxy if there is one.
 func (c *Client) dialNetwork(ctx context.Context, r Remote) (net.Conn, error) {
+	warn := func(err error) { c.Observer.Message(proto.TagWarning, err.Error()) }
 	if c.Proxy == "" {
-		return Dial(ctx, r, c.Options)
+		return dialAddress(ctx, r.Address(), c.Options, warn)
 	}
 	login, address, err := splitProxy(c.Proxy)
 	if err != nil {
 		return nil, err
 	}
-	conn, err := dialAddress(ctx, address, c.Options)
+	conn, err := dialAddress(ctx, address, c.Options, warn)
 	if err != nil {
 		return nil, err
 	}

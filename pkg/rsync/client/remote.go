@@ -13,6 +13,7 @@ import (
 
 	"github.com/empegsync/empegsync/pkg/rsync/options"
 	"github.com/empegsync/empegsync/pkg/rsync/proto"
+	"github.com/empegsync/empegsync/pkg/rsync/sockopts"
 )
 
 // DefaultPort is the daemon's port (IANA: rsync).
@@ -194,13 +195,15 @@ func (r Remote) argument(q quoting) string {
 	return r.Module + "/" + r.Path
 }
 
-// Dial connects to a daemon under the options' limits.
-func Dial(ctx context.Context, r Remote, opt *options.Options) (net.Conn, error) {
-	return dialAddress(ctx, r.Address(), opt)
-}
-
-func dialAddress(ctx context.Context, address string, opt *options.Options) (net.Conn, error) {
-	d := net.Dialer{Timeout: time.Duration(opt.Contimeout) * time.Second}
+// dialAddress connects to a daemon under the options' limits. report gets what is
+// wrong with socket options, which is no reason not to connect
+// (socket.c:set_socket_options).
+func dialAddress(ctx context.Context, address string, opt *options.Options, report func(error)) (net.Conn, error) {
+	list, err := sockopts.Parse(opt.SockOpts)
+	if err != nil {
+		report(err)
+	}
+	d := net.Dialer{Timeout: time.Duration(opt.Contimeout) * time.Second, Control: sockopts.Control(list, report)}
 	network := "tcp"
 	switch opt.Family {
 	case options.FamilyIPv4:

@@ -63,6 +63,23 @@ func ParseRoute(args []string) (Route, error) {
 	return t, nil
 }
 
+// UsePort gives the daemons' places that name no port the one of --port
+// (main.c:start_client).
+func (t *Route) UsePort(port int) {
+	for i := range t.From {
+		t.From[i].usePort(port)
+	}
+	if t.To != nil {
+		t.To.usePort(port)
+	}
+}
+
+func (r *Remote) usePort(port int) {
+	if r.Port == 0 && !r.Shell {
+		r.Port = port
+	}
+}
+
 // localOnly makes sure that no source but the first is on another machine.
 func localOnly(sources []string) error {
 	for _, s := range sources {

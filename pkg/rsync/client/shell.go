@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,6 +30,8 @@ type Shell struct {
 	// the place of a connection to a daemon; %H in it is the host, %% a
 	// percent sign.
 	Connect string
+	// Runs, as from RSYNC_SHELL, takes the place of /bin/sh there.
+	Runs string
 	// Stderr is where the shell's messages go; nil drops them.
 	Stderr io.Writer
 }
@@ -249,17 +252,13 @@ func (s Shell) dialDaemon(ctx context.Context, r Remote, opt *options.Options) (
 	if err != nil {
 		return nil, err
 	}
-	return s.start(ctx, words)
+	return s.start(ctx, words, "RSYNC_PORT="+strconv.Itoa(r.Port)) // 0: the usual one
 }
 
 // dialProgram runs the program that stands for a connection.
 func (s Shell) dialProgram(ctx context.Context, r Remote) (*process, error) {
-	port := r.Port
-	if port == 0 {
-		port = DefaultPort
-	}
 	line := strings.NewReplacer("%%", "%", "%H", r.Host).Replace(s.Connect)
-	return s.start(ctx, []string{"/bin/sh", "-c", line}, "RSYNC_PORT="+strconv.Itoa(port))
+	return s.start(ctx, []string{cmp.Or(s.Runs, "/bin/sh"), "-c", line}, "RSYNC_PORT="+strconv.Itoa(r.port()))
 }
 
 // ended joins the error of a session with how its shell ended: the higher

@@ -12,6 +12,9 @@ type Config struct {
 	// Level is that of --compress-level, LevelUnset where it was not given.
 	// Only a Writer looks at it.
 	Level int
+	// Threads is the most that a zstd Writer may use at once, 0 for as many as
+	// are of use.
+	Threads int
 	// RepeatLongBlocks is for protocols below 31: of a matched block of more
 	// than 65535 bytes, both sides put the first bytes into zlib's history
 	// again and again instead of the rest (token.c:see_deflate_token).
@@ -44,7 +47,7 @@ func (c Config) NewWriter(w io.Writer) (*Writer, error) {
 	case LZ4:
 		enc = &lz4Encoder{w: w}
 	case Zstd:
-		enc = &zstdEncoder{out: &out, level: level}
+		enc = &zstdEncoder{out: &out, level: level, threads: c.Threads}
 	default:
 		return nil, fmt.Errorf("write compressed tokens: there is no compressor for %v at level %d", c.Algorithm, c.Level)
 	}

@@ -1,6 +1,7 @@
 package compress
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -26,10 +27,11 @@ const (
 // zstdEncoder makes packets of one zstd frame that never ends
 // (token.c:send_zstd_token).
 type zstdEncoder struct {
-	out   *packets
-	level int
-	enc   *zstd.Encoder
-	box   outbox
+	out     *packets
+	level   int
+	threads int // at most so many, 0: sendWorkers
+	enc     *zstd.Encoder
+	box     outbox
 }
 
 func (e *zstdEncoder) begin(bool)         {}
@@ -38,7 +40,7 @@ func (e *zstdEncoder) match([]byte) error { return nil }
 func (e *zstdEncoder) literal(p []byte) error {
 	if e.enc == nil {
 		enc, err := zstd.NewWriter(&e.box,
-			zstd.WithEncoderConcurrency(min(sendWorkers, runtime.GOMAXPROCS(0))),
+			zstd.WithEncoderConcurrency(min(cmp.Or(e.threads, sendWorkers), runtime.GOMAXPROCS(0))),
 			zstd.WithEncoderCRC(false),
 			zstd.WithWindowSize(sendWindow),
 			zstd.WithLowerEncoderMem(small),

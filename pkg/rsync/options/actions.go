@@ -38,11 +38,6 @@ func partialProgress(s *state, _ string) *Error {
 	return nil
 }
 
-// lacking is for the negation of what is done by default.
-func lacking(name string) action {
-	return func(*state, string) *Error { return unsupportedError(name) }
-}
-
 func setIncRecurse(t Tri) action {
 	return func(s *state, _ string) *Error { s.IncRecurse = t; return nil }
 }

@@ -35,6 +35,9 @@ func secludedLetter(o *Options, _ Peer) string {
 // finishArguments has the environment decide what the command line leaves
 // open. // options.c:parse_arguments
 func (s *state) finishArguments() *Error {
+	if err := s.finishIconv(); err != nil {
+		return err
+	}
 	if v := s.variable("RSYNC_PROTECT_ARGS"); s.Secluded == Unset && v != "" {
 		s.Secluded = No
 		if leadingNumber(v) != 0 {

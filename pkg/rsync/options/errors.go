@@ -34,8 +34,11 @@ func syntaxError(format string, args ...any) *Error {
 	return &Error{Kind: Syntax, Text: fmt.Sprintf(format, args...)}
 }
 
-func unsupportedError(name string) *Error {
-	return &Error{Kind: Unsupported, Option: name, Text: name + " is not supported yet; leave it out"}
+func unsupportedError(name, why string) *Error {
+	if why != "" {
+		why = " (" + why + ")"
+	}
+	return &Error{Kind: Unsupported, Option: name, Text: name + " is not supported" + why + "; leave it out"}
 }
 
 // refusedError has rsync's words, which scripts look for.

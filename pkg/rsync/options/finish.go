@@ -11,7 +11,7 @@ func (o *Options) TransferDirs() bool {
 // finish settles what depends on several options and looks for contradictions.
 func (s *state) finish() *Error {
 	if s.mode == server {
-		if s.Help || s.Version {
+		if s.Help || s.Version > 0 {
 			return syntaxError("on remote machine: --help and --version are for people, not for a server")
 		}
 		if !s.dotted && !s.Incomplete {

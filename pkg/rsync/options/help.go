@@ -17,6 +17,9 @@ type Option struct {
 	// Since is the release of rsync whose notes announce the option, "" where
 	// none does (most of these are older than 2.5.0, where the notes begin).
 	Since string
+	// Why says why it is refused or, of one that is supported, what of it is; "" if
+	// nothing is.
+	Why string
 	// Client, Server and Daemon say whether it is supported on a client's
 	// command line, in the list a server gets, and with --daemon.
 	Client, Server, Daemon bool
@@ -31,7 +34,7 @@ func All() []Option {
 	for _, r := range table() {
 		all = append(all, Option{
 			Long: r.long, Short: r.short, Aliases: slices.Clone(r.aliases), Negations: slices.Clone(r.negations),
-			Arg: r.arg, Help: r.help, Since: r.since,
+			Arg: r.arg, Help: r.help, Since: r.since, Why: r.why,
 			Client: r.modes&client != 0, Server: r.modes&server != 0, Daemon: r.modes&daemon != 0,
 		})
 	}
@@ -59,23 +62,37 @@ func Help() string {
 			fmt.Fprintf(&b, "%s:\n", titles[r.group])
 			last = r.group
 		}
-		fmt.Fprintf(&b, "  %-28s %s\n", r.usage(), r.help)
+		fmt.Fprintf(&b, helpLine, r.usage(r.short), r.help)
 	}
 	return b.String()
 }
 
-// usage gives "-B, --block-size=SIZE".
-func (r *row) usage() string {
-	var parts []string
-	if r.short != "" {
-		parts = append(parts, "-"+r.short)
+// DaemonHelp gives the help text of the options that are supported with --daemon.
+func DaemonHelp() string {
+	var b strings.Builder
+	for _, r := range table() {
+		if r.daemonMode && r.modes&daemon != 0 {
+			fmt.Fprintf(&b, helpLine, r.usage(r.daemonShort), r.help)
+		}
 	}
+	return b.String()
+}
+
+// helpLine has the columns of rsync's help, which scripts read.
+const helpLine = "%-24s %s\n"
+
+// usage gives "--block-size=SIZE, -B".
+func (r *row) usage(short string) string {
+	var parts []string
 	if r.long != "" {
 		long := "--" + r.long
 		if r.arg != "" {
 			long += "=" + r.arg
 		}
 		parts = append(parts, long)
+	}
+	if short != "" {
+		parts = append(parts, "-"+short)
 	}
 	return strings.Join(parts, ", ")
 }

@@ -134,7 +134,9 @@ type Options struct {
 	// the letters, "" for released ones. // compat.c:check_sub_protocol
 	ClientPrerelease string
 	// Help and Version ask for a text instead of a transfer.
-	Help, Version bool
+	Help bool
+	// Version counts -V: 1 asks for what people read, 2 for JSON.
+	Version int
 
 	// What is transferred.
 	Recurse    bool     // -r, also from -a
@@ -203,6 +205,7 @@ type Options struct {
 	// SkipCompress is the value of --skip-compress, if SkipCompressSet.
 	SkipCompress    string
 	SkipCompressSet bool
+	CompressThreads int // of --compress-threads; 0: as many as are of use
 	Protocol        int // highest version to announce, 0 for the newest
 	Timeout         int // seconds without data, 0 for none
 	Contimeout      int // seconds for connecting, 0 for none
@@ -210,6 +213,7 @@ type Options struct {
 	Files           // how what is received gets into its place
 
 	// What is said.
+	Stderr        Stderr
 	Verbose       int // count of -v
 	Quiet         int // count of -q
 	Itemize       int // count of -i
@@ -238,6 +242,7 @@ type Options struct {
 	Port      int    // 0 when not given
 	Address   string // local address to bind or listen on
 	Family    Family
+	SockOpts  string // names of socket options, for package sockopts
 	// Secluded is -s: the arguments go through the protocol, past all shells.
 	// Incomplete, for a server, says that they are still to come.
 	Secluded   Tri

@@ -132,7 +132,9 @@ func TestParseErrors(t *testing.T) {
 		{"--sender a b", Syntax, "--sender goes with --server, which an rsync uses to start another; leave it out"},
 		{"--cc=a,b,c a b", Unsupported, "unknown checksum name: a,b,c"},
 		{"--cc= a b", Unsupported, "unknown checksum name: "},
-		{"--zt=4 a b", Unsupported, "--zt is not supported yet; leave it out"},
+		{"--zt=-4 a b", Syntax, "--compress-threads=-4: too small (min: 0)"},
+		{"--stderr=x a b", Syntax, `--stderr mode "x" is not one of errors, all, or client`},
+		{"--stderr= a b", Syntax, `--stderr mode "" is not one of errors, all, or client`},
 		{"--zc=a,b a b", Unsupported, "unknown compress name: a,b"},
 		{"-N a b", Syntax, "This rsync does not support --crtimes (-N)"},
 		{"--chmod=u+x,8 a b", Syntax, "Invalid argument passed to --chmod (u+x,8)"},
@@ -144,10 +146,10 @@ func TestParseErrors(t *testing.T) {
 		{"--server -r", Syntax, `on remote machine: the argument list lacks the "." before the paths`},
 		{"--server --bogus . x", Syntax, "on remote machine: --bogus: unknown option"},
 		{"--server --help . x", Syntax, "on remote machine: --help and --version are for people, not for a server"},
-		{"--server --exclude=x . x", Unsupported, "--exclude is not supported yet; leave it out"},
+		{"--server --exclude=x . x", Unsupported, "--exclude is not supported; leave it out"},
 		{"--no-detach", Syntax, "Daemon option(s) used without --daemon."},
 		{"--daemon -r", Syntax, "-r: unknown option"},
-		{"--daemon -M x=y", Unsupported, "--dparam is not supported yet; leave it out"},
+		{"--daemon -M x=y", Unsupported, "--dparam is not supported (not done yet); leave it out"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.line, func(t *testing.T) {
@@ -292,12 +294,12 @@ func TestTable(t *testing.T) {
 			t.Errorf("%s cannot be met in daemon mode", r.name())
 		}
 	}
-	for _, want := range []string{"-a, --archive", "--delete-excluded", "-B, --block-size=SIZE", "--no-detach"} {
+	for _, want := range []string{"--archive, -a", "--delete-excluded", "--block-size=SIZE, -B", "--no-detach"} {
 		if !strings.Contains(Help(), want) {
 			t.Errorf("help lacks %s", want)
 		}
 	}
-	if strings.Contains(Help(), "--compress-threads") {
+	if strings.Contains(Help(), "--copy-as") {
 		t.Error("the help offers what is not supported")
 	}
 }
@@ -322,11 +324,16 @@ func TestNothingIsIgnored(t *testing.T) {
 		var e *Error
 		switch {
 		case !opt.Client:
+			if opt.Why == "" {
+				t.Errorf("%s is refused for no reason", arg)
+			}
 			if !errors.As(err, &e) || e.Kind != Unsupported && opt.Long != "crtimes" { // which Debian's rsync lacks, too
 				t.Errorf("%s: %v, want it unsupported", arg, err)
 			}
 		case slices.Contains([]string{"server", "sender", "daemon", "config", "no-detach", "detach"}, opt.Long): // other modes
 		case opt.Long == "blocking-io": // how C rsync reads a pipe; ours does what both ways are for
+		case opt.Long == "qsort": // with which of C's two ways a list is sorted: the outcome is one
+		case opt.Long == "iconv": // only "-" is supported, which asks for nothing
 		case err != nil:
 			t.Errorf("%s: %v", arg, err)
 		case fmt.Sprintf("%+v", *o) == base && arg != "--recursive" && arg != "--implied-dirs": // the default

@@ -1,17 +1,20 @@
 package options
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Parse reads a command line without the program's name as rsync's main does:
 // that of a client, of a server (--server) or of a daemon (--daemon).
 // Every error is an *Error. // options.c:parse_arguments
-func Parse(args []string) (*Options, error) { return ParseIn(nil, args) }
+func Parse(args []string) (*Options, error) { return ParseIn(nil, Aliases{}, args) }
 
 // ParseIn is [Parse] in an environment, which decides what the command line
-// leaves open.
-func ParseIn(env func(name string) (string, bool), args []string) (*Options, error) {
+// leaves open, and with a client's aliases.
+func ParseIn(env func(name string) (string, bool), aliases Aliases, args []string) (*Options, error) {
 	s := newState(client, Refusal{})
-	s.env = env
+	s.env, s.aliases = env, aliases
 	switch next, err := s.scan(args); {
 	case err != nil:
 		return nil, err
@@ -72,10 +75,11 @@ func ParseServer(args []string, refuse Refusal) (*Options, error) {
 // state is one parse under way.
 type state struct {
 	Options
-	mode   mode
-	refuse Refusal
-	names  index
-	env    func(name string) (string, bool) // nil: an empty one
+	mode    mode
+	refuse  Refusal
+	names   index
+	env     func(name string) (string, bool) // nil: an empty one
+	aliases Aliases
 
 	// The --delete family, settled in finish.
 	delete, deleteBefore, deleteAfter bool
@@ -85,8 +89,8 @@ type state struct {
 	chownUser, chownGroup bool // UserMap or GroupMap is from --chown
 	folderRules           int  // how many -F there were
 
-	relative       Tri
-	recurseImplied bool // Recurse is from --archive alone
+	relative, iconv Tri
+	recurseImplied  bool // Recurse is from --archive alone
 
 	become mode // parse again in this mode, 0: no
 	dotted bool // a server's "." has been passed
@@ -140,23 +144,23 @@ func newIndex(m mode) index {
 // from the client's user and one may well begin with a dash. next is not 0
 // when the list turns out to be meant for another mode.
 func (s *state) scan(args []string) (next mode, _ error) {
-	for i := 0; i < len(args) && s.become == 0; i++ {
-		arg := args[i]
-		var used bool
-		var err *Error
-		following := following{args[i+1:]}
+	rest := &following{args: args}
+	for len(rest.args) > 0 && s.become == 0 {
+		arg, from := rest.next()
+		aliased, err := s.expand(rest, arg, from)
 		switch {
+		case err != nil || aliased:
 		case arg == "--":
-			s.Args = append(s.Args, args[i+1:]...)
+			s.Args = append(s.Args, rest.args...)
 			return 0, nil
 		case s.mode == server && arg == ".":
 			s.dotted = true
-			s.Args = append(s.Args, args[i+1:]...)
+			s.Args = append(s.Args, rest.args...)
 			return 0, nil
 		case strings.HasPrefix(arg, "--"):
-			used, err = s.longOption(arg, following)
+			err = s.longOption(arg, rest)
 		case len(arg) > 1 && arg[0] == '-':
-			used, err = s.bundle(arg, following)
+			err = s.bundle(arg, rest)
 		case s.mode == server:
 			err = syntaxError("on remote machine: unexpected argument %q before the \".\" that ends the options", arg)
 		default:
@@ -165,59 +169,75 @@ func (s *state) scan(args []string) (next mode, _ error) {
 		if err != nil {
 			return 0, err
 		}
-		if used {
-			i++
-		}
 	}
 	return s.become, nil
 }
 
 // following are the arguments behind the one being looked at.
-type following struct{ args []string }
+type following struct {
+	args    []string
+	origins []origin // of the first ones; the others are the user's
+}
+
+// next takes the first of them off, of which there must be one.
+func (f *following) next() (string, origin) {
+	arg, from := f.args[0], origin{}
+	f.args = f.args[1:]
+	if len(f.origins) > 0 {
+		from, f.origins = f.origins[0], f.origins[1:]
+	}
+	return arg, from
+}
+
+// push puts an argument ahead of the others.
+func (f *following) push(arg string, from origin) {
+	f.args = slices.Concat([]string{arg}, f.args)
+	f.origins = slices.Concat([]origin{from}, f.origins)
+}
 
 // longOption handles --name, --name=arg and "--name arg".
-func (s *state) longOption(arg string, rest following) (used bool, _ *Error) {
+func (s *state) longOption(arg string, rest *following) *Error {
 	name, val, glued := strings.Cut(arg[2:], "=")
 	e, ok := s.names.long[name]
 	if !ok {
-		return false, s.bad(arg, "unknown option")
+		return s.bad(arg, "unknown option")
 	}
 	switch {
 	case e.row.arg == "" || e.off:
 		if glued {
-			return false, s.bad(arg, "option does not take an argument")
+			return s.bad(arg, "option does not take an argument")
 		}
 	case !glued:
 		if len(rest.args) == 0 {
-			return false, s.bad(arg, "missing argument")
+			return s.bad(arg, "missing argument")
 		}
-		val, used = rest.args[0], true
+		val, _ = rest.next()
 	}
-	return used, s.apply(e, name, val)
+	return s.apply(e, name, val)
 }
 
 // bundle handles letters: -avz, -B700, -B=700, "-B 700".
-func (s *state) bundle(arg string, rest following) (used bool, _ *Error) {
+func (s *state) bundle(arg string, rest *following) *Error {
 	for i := 1; i < len(arg) && s.become == 0; i++ {
 		r, ok := s.names.short[arg[i]]
 		if !ok {
-			return false, s.bad(arg, "unknown option")
+			return s.bad(arg, "unknown option")
 		}
 		val := ""
 		if r.arg != "" {
 			val = strings.TrimPrefix(arg[i+1:], "=")
 			if i+1 == len(arg) {
 				if len(rest.args) == 0 {
-					return false, s.bad(arg, "missing argument")
+					return s.bad(arg, "missing argument")
 				}
-				val, used = rest.args[0], true
+				val, _ = rest.next()
 			}
 		}
 		if err := s.apply(entry{r, false}, r.key(), val); err != nil || r.arg != "" {
-			return used, err
+			return err
 		}
 	}
-	return false, nil
+	return nil
 }
 
 // apply carries out one option, spelled name.
@@ -243,7 +263,7 @@ func (s *state) unsupported(r *row, name string) *Error {
 	case r.lacks != "":
 		return syntaxError("%s%s", s.remote(), r.lacks)
 	case r.needs == "":
-		return unsupportedError(name)
+		return unsupportedError(name, r.why)
 	}
 	return &Error{Kind: Unsupported, Option: "--" + r.needs,
 		Text: name + " cannot be used, since --" + r.needs + ", a part of it, is not supported yet; leave it out"}

@@ -51,6 +51,7 @@ type row struct {
 	group       group
 
 	needs string // an option that this one stands for, among others
+	why   string // it, or a part of it, is refused
 	lacks string // what rsync itself says where it was built without the option
 
 	modes       mode   // where it is supported
@@ -105,11 +106,14 @@ func value(long, short, arg, help string, on action) row {
 	return row{long: long, short: short, arg: arg, help: help, modes: both, on: on}
 }
 
-// todo is an option that the engine does not know yet. Its negation, if it has
-// one, asks for what happens anyway and is therefore accepted.
-func todo(long, short, arg, help string) row {
-	return row{long: long, short: short, arg: arg, help: help}
+// todo is an option that the engine does not know yet, and why. Its negation, if
+// it has one, asks for what happens anyway and is therefore accepted.
+func todo(long, short, arg, help, why string) row {
+	return row{long: long, short: short, arg: arg, help: help, why: why}
 }
+
+// but says what of a supported option is refused, and why.
+func (r row) but(why string) row { r.why = why; return r }
 
 // never marks an option that Debian's rsync does not have either, with its words.
 func (r row) never(words string) row { r.lacks = words; return r }

@@ -47,6 +47,17 @@ func rsync(dir string, args ...string) *exec.Cmd {
 // recorded gives what rsync sends to a remote shell's server.
 func recorded(t *testing.T, dir string, args []string) []string {
 	t.Helper()
+	sent, out := record(t, dir, args)
+	if sent == nil {
+		t.Fatalf("rsync %q sent nothing: %s", args, out)
+	}
+	return sent
+}
+
+// record is recorded for a command line that may be wrong: then it gives what
+// rsync says.
+func record(t *testing.T, dir string, args []string) (sent []string, out string) {
+	t.Helper()
 	file := filepath.Join(dir, "recorded")
 	self, err := os.Executable()
 	if err != nil {
@@ -55,12 +66,12 @@ func recorded(t *testing.T, dir string, args []string) []string {
 	_ = os.Remove(file)
 	cmd := rsync(dir, append([]string{"-e", self}, args...)...)
 	cmd.Env = append(cmd.Env, recordTo+"="+file)
-	out, _ := cmd.CombinedOutput() // it fails: there is no server
-	sent, err := os.ReadFile(file)
+	said, _ := cmd.CombinedOutput() // it fails: there is no server
+	text, err := os.ReadFile(file)
 	if err != nil {
-		t.Fatalf("rsync %q sent nothing: %s", args, out)
+		return nil, string(said)
 	}
-	return strings.Split(string(sent), "\x00")[1:] // without "rsync"
+	return strings.Split(string(text), "\x00")[1:], string(said) // without "rsync"
 }
 
 // lines are the options given to rsync and to us; TestServerArgs adds source
@@ -89,6 +100,9 @@ func lines() []string {
 		"--chown=:b -a", "--super", "--no-super", "--fake-super -a", "-A", "-aAX", "-A --no-A", "-AE --no-p", "-X", "-XXX", "-rXEU", "-aXX --no-X", "-L", "-lLkK", "-aOJKL --safe-links --copy-unsafe-links --ignore-errors --numeric-ids", "--munge-links -a", "--safe-links", "-U", "-UUU", "-UU --open-noatime", "--open-noatime -aU", "-U --no-U", "--open-noatime --no-open-noatime", "--super --force --size-only --stats --numeric-ids  --usermap=a:b --ignore-existing",
 		"--zc=auto", "--zl=5", "-z --no-z", "--zc=zlib --zl=-1", "--zc=zstd --protocol=29",
 		"-C", "-F", "-FF", "-rm --delete", "-m --no-m", "-rCm0",
+		"--stderr=e", "--stderr=al", "--stderr=client -i", "--msgs2stderr -B700", "--no-msgs2stderr", "--zt=3 -z", "--sockopts=SO_KEEPALIVE",
+		"--info=name0,del --msgs2stderr --existing --fsync --temp-dir=x --inplace --stats --numeric-ids --ignore-missing-args --modify-window=2",
+		"--info=none --copy-dest=x --copy-dest=y", "--iconv=- --no-iconv",
 	}
 }
 
@@ -203,7 +217,7 @@ func samples() map[string]string {
 	return map[string]string{"remote-option": "-x", "chmod": "u+x", "block-size": "7", "max-alloc": "2m", "bwlimit": "7",
 		"exclude-from": "/dev/null", "include-from": "/dev/null", "filter": "-_x", "stderr": "all", "dparam": "port=7",
 		"stop-at": "2099-12-31", "info": "none", "debug": "none",
-		"outbuf": "L"}
+		"outbuf": "L", "iconv": "-"}
 }
 
 // Every spelling in the table is one that rsync knows, with an argument where
@@ -263,8 +277,9 @@ func TestTableAgainstRsync(t *testing.T) {
 	}
 }
 
-// Every option that rsync's help names stands in the table, with the same
-// letter.
+// Every option that rsync's help and the summary of its manual name stands in the
+// table, with the same letter, and is supported or refused for a reason that the
+// README gives, too.
 func TestHelpOfRsync(t *testing.T) {
 	t.Parallel()
 	x, d := newIndex(client), newIndex(daemon)
@@ -297,6 +312,9 @@ func TestHelpOfRsync(t *testing.T) {
 						t.Errorf("--%s: argument %q in rsync, %q here", long, m[3], e.row.arg)
 					}
 					rows = append(rows, e.row)
+					if !e.off && !e.row.supported() && e.row.why == "" {
+						t.Errorf("--%s is refused for no reason", long)
+					}
 				}
 			}
 			if m[7] != "" && m[2] != "help" {
@@ -350,5 +368,31 @@ func TestRefusalAgainstRsync(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// The README names what is refused, no more and no less.
+func TestRefusedInReadme(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, list, ok := strings.Cut(string(text), "refused by name:")
+	list, _, _ = strings.Cut(list, "\n\n")
+	if !ok {
+		t.Fatal("the README has no list of refused options")
+	}
+	var want []string
+	for _, opt := range All() {
+		if opt.Why != "" {
+			want = append(want, "--"+opt.Long)
+		}
+	}
+	slices.Sort(want)
+	got := regexp.MustCompile(`--[a-z-]+`).FindAllString(list, -1)
+	slices.Sort(got)
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("refused (-), and named in the README (+):\n%s", d)
 	}
 }

@@ -95,7 +95,7 @@ func keepRows() []row {
 			no().undo(func(s *state, _ string) *Error { s.Atimes = 0; return nil }).toServer(26, atimesLetters),
 		flag("open-noatime", "", "read files without changing their access times", func(o *Options) *bool { return &o.OpenNoatime }).from("3.2.0").
 			noLong().toServer(190, noAtimeWord),
-		todo("crtimes", "N", "", "keep creation times").from("3.2.3").no().never("This rsync does not support --crtimes (-N)"),
+		todo("crtimes", "N", "", "keep creation times", "Linux sets no creation times, and rsync on Linux lacks it, too").from("3.2.3").no().never("This rsync does not support --crtimes (-N)"),
 		value("super", "", "", "try what only root may do", setSuper(SuperYes)).from("2.6.7").noLong().undo(setSuper(SuperNo)).
 			toServer(127, superWord),
 		value("fake-super", "", "", "keep root's attributes in extended attributes", setSuper(SuperFake)).from("3.0.0"),
@@ -104,8 +104,10 @@ func keepRows() []row {
 			func(o *Options) *bool { return &o.KeepDirlinks }).from("2.6.3").letter(9, onlyPush),
 		flag("drop-D", "", "create no devices and specials, whatever is transferred",
 			func(o *Options) *bool { return &o.DropDevices }).from("3.5.0").noLong(),
-		todo("insecure-links", "", "", "follow symlinks of others in paths given as options").from("3.5.0").noLong(),
-		todo("confine-root", "", "DIR", "refuse paths given as options that lead out of DIR").from("3.5.0"),
+		todo("insecure-links", "", "", "follow symlinks of others in paths given as options",
+			"paths that the user names are always followed here, whoever owns a link on the way").from("3.5.0").noLong(),
+		todo("confine-root", "", "DIR", "refuse paths given as options that lead out of DIR",
+			"the verb rrsync confines what a remote shell may reach").from("3.5.0"),
 		value("usermap", "", "STRING", "map owners: FROM:TO,... by names, numbers, ranges or *", setMap(userMapping())).from("3.1.0").
 			toServer(138, mapWord(userMapping())),
 		value("groupmap", "", "STRING", "map groups in the same way", setMap(groupMapping())).from("3.1.0").
@@ -200,10 +202,11 @@ func howRows() []row {
 		value("compress-level", "", "NUM", "choose the compression's level", number("compress-level", minInt32, maxInt32,
 			func(o *Options, n int32) { o.CompressLevel = Number{true, int64(n)} })).alias("zl").from("2.6.7").
 			toServer(103, compressLevelWord),
-		todo("compress-threads", "", "NUM", "choose the compression's threads").alias("zt").from("3.4.2"),
+		value("compress-threads", "", "NUM", "use as many threads for compressing with zstd",
+			number("compress-threads", 0, maxInt32, func(o *Options, n int32) { o.CompressThreads = int(n) })).alias("zt").from("3.4.2"),
 		value("skip-compress", "", "LIST", "spend no effort on files with these suffixes", setSkipCompress).from("3.0.0").
 			toServer(119, skipCompressWord),
-		todo("max-alloc", "", "SIZE", "limit memory").from("3.2.2"),
-		todo("qsort", "", "", "sort in another way"),
+		todo("max-alloc", "", "SIZE", "limit memory", "not done yet").from("3.2.2"),
+		value("qsort", "", "", "sort the list in another way (here there is one)", nothing).in(client),
 	}
 }

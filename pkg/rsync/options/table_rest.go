@@ -19,10 +19,11 @@ func outputRows() []row {
 			from("2.6.9").asDaemon(""),
 		value("log-file-format", "", "FMT", "choose how changes are logged", text(func(o *Options) *string { return &o.LogFileFormat })).
 			in(client).from("2.6.9").asDaemon(""),
-		value("info", "", "FLAGS", "choose what to say; --info=help lists it", setInfo).from("3.1.0").toServer(106, infoWord),
+		value("info", "", "FLAGS", "choose what to say; --info=help lists it", setInfo).from("3.1.0").toServer(145, infoWord),
 		value("debug", "", "FLAGS", "choose what to say for finding faults; --debug=help", setDebug).from("3.1.0"),
-		todo("stderr", "", "MODE", "choose where messages go: errors, all, client").from("3.2.3"),
-		todo("msgs2stderr", "", "", "an old form of --stderr=all").noLong().undo(lacking("--no-msgs2stderr")),
+		value("stderr", "", "e|a|c", "what goes to the standard error: errors, all, or what the client makes of it", setStderr).from("3.2.3").
+			toServer(106, stderrWord),
+		value("msgs2stderr", "", "", "an old form of --stderr=all", setMessages(StderrAll)).noLong().undo(setMessages(StderrClient)),
 		value("motd", "", "", "show the daemon's message of the day (as is usual)", setMotd(Yes)).in(client).noLong().undo(setMotd(No)),
 		flag("8-bit-output", "8", "show names as they are", func(o *Options) *bool { return &o.EightBit }).in(client).from("2.6.7").no(),
 		value("outbuf", "", "N|L|B", "buffer output: not, by line, by block", outbuf).in(client).from("3.1.0"),
@@ -48,7 +49,8 @@ func connectionRows() []row {
 		value("rsh", "e", "COMMAND", "the remote shell to use", remoteShell),
 		value("rsync-path", "", "PROGRAM", "the rsync to run on the other side", text(func(o *Options) *string { return &o.RsyncPath })).in(client),
 		value("remote-option", "M", "OPT", "give OPT to the other side only", remoteOption).in(client).from("3.1.0"),
-		todo("sockopts", "", "OPTIONS", "set socket options").from("2.6.7").asDaemon(""),
+		value("sockopts", "", "OPTIONS", "set socket options", text(func(o *Options) *string { return &o.SockOpts })).
+			in(client).from("2.6.7").asDaemon(""),
 		value("blocking-io", "", "", "let the remote shell block (here its pipes always do)", nothing).in(client).noLong().undo(nothing),
 		value("bwlimit", "", "RATE", "write at most RATE KiB a second", setBwLimit).noLong().
 			undo(func(s *state, _ string) *Error { s.BwLimit = 0; return nil }).asDaemon("").
@@ -69,7 +71,7 @@ func otherRows() []row {
 	return []row{
 		value("help", "", "", "show this help (also -h alone)", func(s *state, _ string) *Error { s.Help = true; return nil }).
 			in(both | daemon).asDaemon("h"),
-		value("version", "V", "", "show the version", func(s *state, _ string) *Error { s.Version = true; return nil }),
+		count("version", "V", "show the version; twice: as JSON", func(o *Options) *int { return &o.Version }),
 		value("server", "", "", "be the far end of a transfer", becomeServer).in(both | daemon).asDaemon(""),
 		value("sender", "", "", "with --server: be the end that sends", setSender),
 		value("daemon", "", "", "be a daemon", asDaemonDo(func(s *state, _ string) { s.Daemon = true })).in(both | daemon).asDaemon(""),
@@ -79,9 +81,10 @@ func otherRows() []row {
 			in(both | daemon).asDaemon(""),
 		value("detach", "", "", "with --daemon: go into the background (as is usual)",
 			asDaemonDo(func(s *state, _ string) { s.NoDetach = false })).in(both | daemon).asDaemon(""),
-		todo("dparam", "", "OVERRIDE", "with --daemon: override a parameter of rsyncd.conf").asDaemon("M"),
-		todo("copy-as", "", "USER[:GROUP]", "copy as another user").from("3.2.0"),
-		todo("iconv", "", "CONVERT_SPEC", "convert the character set of names").from("3.0.0").noLong(),
+		todo("dparam", "", "OVERRIDE", "with --daemon: override a parameter of rsyncd.conf", "not done yet").asDaemon("M"),
+		todo("copy-as", "", "USER[:GROUP]", "copy as another user", "run the whole of it as that user instead").from("3.2.0"),
+		value("iconv", "", "CONVERT_SPEC", "convert the character set of names (only \"-\": not)", setIconv).in(client).from("3.0.0").noLong().
+			undo(noIconv).but("names are bytes here: the tables of character sets are too large for boards, and file indexes would follow another order"),
 		value("stop-after", "", "MINS", "stop after so many minutes", stopAfter).in(client).alias("time-limit").from("3.2.3"),
 		value("stop-at", "", "TIME", "stop at a point in time, as in 14:00 or 1-31T8:30", text(func(o *Options) *string { return &o.StopAt })).
 			in(client).from("3.2.3"),

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"sync"
 	"time"
 
 	"github.com/empegsync/empegsync/pkg/rsync/filelist"
@@ -133,6 +134,7 @@ func (c *active) serve(ctx context.Context) error {
 		R: c.r, W: c.w, Caps: c.a.Caps, Seed: c.a.Seed, Server: true, FileSum: c.a.FileSum, ListSum: c.a.ListSum,
 		Compression: c.a.Compression,
 		PeerFrames:  c.a.PeerFrames, Abort: func() { c.Conn.Close() },
+		Tell:  c.tells(),
 		Local: c.Local,
 	}
 	if c.Options.FilesFrom != "" && c.Options.FilesFrom != "-" {
@@ -221,11 +223,25 @@ func (c *active) hearOut() {
 	}
 }
 
+// tells gives what the session's own messages go to instead of the client: nil
+// where the client gets them (log.c:rwrite).
+func (c *active) tells() func(line string) {
+	if c.a.Caps.MuxFromServer && c.Options.Stderr != options.StderrAll {
+		return nil
+	}
+	var mu sync.Mutex
+	return func(line string) {
+		mu.Lock()
+		defer mu.Unlock()
+		fmt.Fprintln(c.Err, line)
+	}
+}
+
 func (c *active) complain(err error) { fmt.Fprintf(c.Err, "rsync: %v\n", err) }
 
 // tell sends a line to the client, or to Err where no frames can carry it.
 func (c *active) tell(tag proto.Tag, line string) {
-	if !c.w.Message(tag, []byte(line+"\n")) {
+	if c.Options.Stderr == options.StderrAll || !c.w.Message(tag, []byte(line+"\n")) {
 		fmt.Fprintln(c.Err, line)
 	}
 }

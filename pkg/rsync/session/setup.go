@@ -22,9 +22,10 @@ type Setup struct {
 	// Compress asks for compression, with CompressChoice or, if that is "",
 	// with what is negotiated; CompressLevel is compress.LevelUnset if none
 	// was given.
-	Compress       bool
-	CompressChoice string
-	CompressLevel  int
+	Compress        bool
+	CompressChoice  string
+	CompressLevel   int
+	CompressThreads int // of --compress-threads; 0: as many as are of use
 	// Messages has a client that receives put what it sends into frames, even
 	// where its version would not, because it will have messages for the sender
 	// (options.c: need_messages_from_generator).
@@ -246,6 +247,7 @@ func (s Setup) chooseCompression(r *wire.Reader, a *Agreed, auto bool, ours stri
 	}
 	a.Compression.Algorithm, a.Compression.Level = algorithm.AtLevel(s.CompressLevel)
 	a.Compression.RepeatLongBlocks = a.Caps.RepeatLongBlocks
+	a.Compression.Threads = s.CompressThreads
 	return nil
 }
 
@@ -264,7 +266,7 @@ func (s Setup) lists(r *wire.Reader, ours string, limit int, what string) (clien
 // WithCompression is s with what the options ask for.
 func (s Setup) WithCompression(opt *options.Options) Setup {
 	s.Compress, s.CompressChoice = opt.Compression()
-	s.CompressLevel = compress.LevelUnset
+	s.CompressLevel, s.CompressThreads = compress.LevelUnset, opt.CompressThreads
 	if opt.CompressLevel.Set {
 		s.CompressLevel = int(opt.CompressLevel.Value)
 	}

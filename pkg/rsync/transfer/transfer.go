@@ -45,6 +45,10 @@ type Link struct {
 	Uncompressed string
 	// Server is set on the side that was started by the other.
 	Server bool
+	// Tell, if not nil, gets what this side, the server, has to say, instead of
+	// the client: where no frames could carry it, and with --stderr=all. It may
+	// be called from any goroutine.
+	Tell func(line string)
 	// Nameless is set where ids are not to be turned into names or back here,
 	// while the lists of names still travel (rsyncd.conf: numeric ids).
 	Nameless bool
@@ -253,6 +257,10 @@ func (c *common) report(tag proto.Tag, format string, args ...any) {
 		c.xferErr.Store(true)
 	}
 	if c.Server {
+		if c.Tell != nil {
+			c.Tell(text)
+			return
+		}
 		if c.W.Message(tag, []byte(text+"\n")) {
 			if c.wake != nil {
 				c.wake()
