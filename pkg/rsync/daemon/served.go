@@ -30,7 +30,7 @@ type served struct {
 	agreed      proc.Agreed
 	trimLinks   bool
 	prefixes    []string // of the sources, below the module
-	clock       net.Conn // conn with the idle timeout around it, or nil
+	clock       net.Conn // conn, with the idle timeout around it if there is one
 }
 
 // run does what the client asks for and logs how it went.
@@ -87,7 +87,8 @@ func (t *served) transfer(ctx context.Context, clientRules *filter.Rules) (trans
 		Uncompressed: t.module.DontCompress,
 		Nameless:     t.module.NumericIDs == conf.Yes,
 		PeerFrames:   t.agreed.PeerFrames, Abort: func() { t.conn.Close() },
-		Busy: func() { proc.Touch(t.clock) },
+		Deafen: func() error { return proc.Deafen(t.clock) },
+		Busy:   func() { proc.Touch(t.clock) },
 	}
 	if err := t.adapt(&link); err != nil {
 		return transfer.Stats{}, err
@@ -201,6 +202,7 @@ func (t *served) setTimeout() error {
 	if t.opt.Timeout > 0 && (idle == 0 || t.opt.Timeout < idle) {
 		idle = t.opt.Timeout
 	}
+	t.clock = t.conn
 	if idle == 0 {
 		return nil
 	}

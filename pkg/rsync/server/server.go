@@ -57,6 +57,7 @@ type active struct {
 	r      *wire.Reader
 	w      *wire.Writer
 	a      session.Agreed
+	clock  net.Conn // Conn with its limits around it
 }
 
 // Run goes through the session and closes the connection. The error maps to
@@ -69,7 +70,7 @@ func (s *Session) Run(ctx context.Context) error {
 	if s.Options.Timeout > 0 {
 		conn = session.IdleTimeout(conn, time.Duration(s.Options.Timeout)*time.Second)
 	}
-	c := &active{Session: s, places: s.Places, r: wire.NewReader(conn, readBuffer), w: wire.NewWriter(conn, writeBuffer)}
+	c := &active{Session: s, clock: conn, places: s.Places, r: wire.NewReader(conn, readBuffer), w: wire.NewWriter(conn, writeBuffer)}
 	if c.places == nil {
 		c.places = own{}
 	}
@@ -134,8 +135,9 @@ func (c *active) serve(ctx context.Context) error {
 		R: c.r, W: c.w, Caps: c.a.Caps, Seed: c.a.Seed, Server: true, FileSum: c.a.FileSum, ListSum: c.a.ListSum,
 		Compression: c.a.Compression,
 		PeerFrames:  c.a.PeerFrames, Abort: func() { c.Conn.Close() },
-		Tell:  c.tells(),
-		Local: c.Local,
+		Tell:   c.tells(),
+		Local:  c.Local,
+		Deafen: func() error { return session.Deafen(c.clock) },
 	}
 	if c.Options.FilesFrom != "" && c.Options.FilesFrom != "-" {
 		if link.Names, err = c.places.Names(c.Options.FilesFrom, c.Options.From0); err != nil {

@@ -15,6 +15,7 @@ type idleConn struct {
 	idle time.Duration
 	last atomic.Int64 // time of the last success, in ns since start
 	zero time.Time
+	deaf atomic.Bool
 }
 
 // IdleTimeout wraps a connection so that a read or a write fails with
@@ -33,8 +34,23 @@ func Touch(c net.Conn) {
 	}
 }
 
+// Deafen has reads from a connection fail from now on, also those that wait, and
+// leaves writing as it is. A deadline for reading that is set later, on what is
+// below an IdleTimeout, ends that.
+func Deafen(c net.Conn) error {
+	if idle, ok := c.(*idleConn); ok {
+		idle.deaf.Store(true)
+	}
+	return c.SetReadDeadline(time.Unix(1, 0))
+}
+
 func (c *idleConn) Read(p []byte) (int, error) {
-	return c.try(func() (int, error) { return c.Conn.Read(p) }, c.SetReadDeadline)
+	return c.try(func() (int, error) {
+		if c.deaf.Load() {
+			return 0, net.ErrClosed
+		}
+		return c.Conn.Read(p)
+	}, c.SetReadDeadline)
 }
 
 func (c *idleConn) Write(p []byte) (int, error) {

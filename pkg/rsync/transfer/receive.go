@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
-	"runtime/debug"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -52,10 +51,6 @@ type Dest struct {
 	// temporary names, in the folders that are looked at.
 	SweepTemps bool
 }
-
-// lastWords is how long the generating goroutine has to notice that the
-// receiving one has failed.
-const lastWords = 5 * time.Second
 
 // receiver is the side that gets the files: the state that its two goroutines
 // share. Each field says who uses it.
@@ -109,6 +104,7 @@ func (r *receiver) run(ctx context.Context) error {
 	given := r.GiveNames()
 	list, err := r.firstList()
 	if err != nil {
+		r.hush(given)
 		return err
 	}
 	if err := <-given; err != nil {
@@ -135,36 +131,8 @@ func (r *receiver) run(ctx context.Context) error {
 	if r.rules != nil {
 		r.rules.Start(r.root)
 	}
-	received, generated := make(chan error, 1), make(chan struct{})
-	go func() {
-		err := contain(func() error { return r.receiveFiles(ctx) })
-		r.events.finish(err)
-		received <- err
-		if err == nil {
-			return
-		}
-		// The generator hears of it, unless it waits for a peer that does not
-		// read. Where it does hear, the streams stay open for last words.
-		select {
-		case <-generated:
-		case <-time.After(lastWords):
-			r.Abort()
-		}
-	}()
-	genErr := contain((&generator{receiver: r, touch: map[int32]struct{}{}}).run)
-	close(generated)
-	r.replay.end()
-	if genErr != nil && !r.events.isOver() {
-		r.Abort()
-	}
-	recvErr := <-received
-	switch {
-	case r.changeErr != nil:
-		return r.changeErr
-	case recvErr != nil:
-		return recvErr
-	case genErr != nil:
-		return genErr
+	if err := r.both(ctx); err != nil {
+		return err
 	}
 	return r.finish()
 }
@@ -217,27 +185,6 @@ func (r *receiver) close() {
 	if r.root != r.dest.Root {
 		r.root.Close()
 	}
-}
-
-// Fault is a panic inside a transfer, turned into an error: a fault that one
-// peer brings about must not end a daemon that serves others.
-type Fault struct {
-	Value any
-	Stack []byte // for a log, never for the peer
-}
-
-func (f *Fault) Error() string {
-	return fmt.Sprintf("a fault of this program, please report it: %v", f.Value)
-}
-
-// contain runs f and returns a panic in it as a [Fault].
-func contain(f func() error) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = proto.Fail(proto.ExitIPC, &Fault{p, debug.Stack()})
-		}
-	}()
-	return f()
 }
 
 // resolve finds out what the destination's path means for this list

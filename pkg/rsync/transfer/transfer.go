@@ -82,6 +82,10 @@ type Link struct {
 	// Abort closes the streams, so that whoever waits on them returns. It may
 	// be called from any goroutine, more than once.
 	Abort func()
+	// Deafen, if not nil, has reading fail from now on, also for whoever waits in
+	// it, and leaves the way to the peer open, which can then be told what has
+	// happened. With an error Abort is called instead.
+	Deafen func() error
 
 	ahead int // instead of lookAhead, for tests
 }

@@ -58,6 +58,9 @@ func (w *Writer) StopMux() error {
 	return err
 }
 
+// Err returns the first error of the destination. Like Write it is for the owner.
+func (w *Writer) Err() error { return w.err }
+
 // Framed reports whether what is written goes into frames.
 func (w *Writer) Framed() bool { return w.mux.Load() }
 
