@@ -114,6 +114,7 @@ func (p *place) conf(text string) string {
 // server is a daemon of ours under test.
 type server struct {
 	addr string
+	ln   net.Listener
 	log  *buffer
 	stop func() error // ends it and returns what Serve did
 }
@@ -125,7 +126,7 @@ func (p *place) ours(text string, change func(*daemon.Server)) *server {
 	p.must(err)
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	p.must(err)
-	s := &server{addr: ln.Addr().String(), log: &buffer{}}
+	s := &server{addr: ln.Addr().String(), ln: ln, log: &buffer{}}
 	srv := &daemon.Server{Config: cfg, Log: slog.New(daemon.NewLogHandler(s.log)), Umask: 0o022, Grace: time.Second}
 	srv.Worker = func(ctx context.Context, conn *os.File, job daemon.Job) error {
 		return daemon.Spawn(ctx, conn, job, s.log, "worker")
