@@ -169,6 +169,7 @@ func (s *Service) transport() *http.Transport {
 		IdleConnTimeout: 90 * time.Second, TLSHandshakeTimeout: 20 * time.Second, ResponseHeaderTimeout: s.set.Stall,
 		MaxResponseHeaderBytes: 256 << 10, Proxy: http.ProxyFromEnvironment,
 	}
+	t.RegisterProtocol("ftp", &pkgcache.FTP{Dial: reach.DialContext, Timeout: 2 * s.set.Stall})
 	if s.set.Parent != nil {
 		t.Proxy = http.ProxyURL(s.set.Parent)
 	}
