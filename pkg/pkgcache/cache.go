@@ -76,7 +76,11 @@ type Cache struct {
 	// Now is the clock; nil: time.Now.
 	Now func() time.Time
 
+	// Negative is how long upstream's word that there is no such file counts.
+	Negative time.Duration
+
 	verifying sync.Mutex // one old file at a time
+	recent    recent
 }
 
 // ServeHTTP implements http.Handler.
@@ -229,6 +233,15 @@ func reload(r *http.Request) bool {
 // fetch brings a file, or asks whether the copy o (nil if there is none) is
 // still good.
 func (c *Cache) fetch(w http.ResponseWriter, r *http.Request, d Decision, o *store.Object, came func() bool) {
+	switch v := c.recent.of(d, c.now()); {
+	case v == tooLarge:
+		c.pass(w, r)
+		return
+	case v != 0 && o == nil && !reload(r):
+		w.Header().Set("X-Cache", "NEGATIVE")
+		c.gone(w, d, v)
+		return
+	}
 	req := fill.Request{Key: d.Key, Store: d.Store, URLs: d.URLs, Volatile: d.Class != Immutable, Header: c.forward(r), Came: came}
 	if o != nil && o.Known {
 		req.Known = &o.Meta
@@ -261,14 +274,27 @@ func (c *Cache) fetch(w http.ResponseWriter, r *http.Request, d Decision, o *sto
 	case h.Status >= 500 || h.Status == http.StatusNotModified:
 		c.failed(w, r, o, http.StatusBadGateway, fmt.Sprintf("upstream answers %d", h.Status))
 	case h.Status != http.StatusOK:
-		refuse(w, h.Status, fmt.Sprintf("upstream answers %d %s for %s", h.Status, http.StatusText(h.Status), d.URLs[0].Redacted()))
+		if (h.Status == http.StatusNotFound || h.Status == http.StatusGone) && c.Negative > 0 {
+			c.recent.note(d, h.Status, c.now().Add(c.Negative))
+		}
+		c.gone(w, d, h.Status)
 	default:
 		state := "MISS"
 		if joined {
 			state = "JOINED"
 		}
+		defer func() { // also when a broken body ends the answer
+			if errors.Is(f.Err(), fill.ErrNoRoom) {
+				// Who asks again is to have it past the cache.
+				c.recent.note(d, tooLarge, c.now().Add(10*time.Minute))
+			}
+		}()
 		c.arriving(w, r, f, h, state)
 	}
+}
+
+func (c *Cache) gone(w http.ResponseWriter, d Decision, status int) {
+	refuse(w, status, fmt.Sprintf("upstream answers %d %s for %s", status, http.StatusText(status), d.URLs[0].Redacted()))
 }
 
 // failed serves the last good copy when upstream has none to give.

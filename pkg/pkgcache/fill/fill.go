@@ -106,6 +106,13 @@ func (f *Fill) Wait(ctx context.Context) error {
 	return f.err
 }
 
+// Err is why the fill ended badly, nil as long as it has not.
+func (f *Fill) Err() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.err
+}
+
 // Progress tells how many bytes have come, of how many (-1: not known), and
 // how many read along.
 func (f *Fill) Progress() (have, length int64, readers int) {

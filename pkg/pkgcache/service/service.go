@@ -82,7 +82,7 @@ func New(set *settings.Settings, name string, log *slog.Logger) (_ *Service, err
 	}
 	s.cache = &pkgcache.Cache{
 		Store: main, Fills: s.fills, Rules: rule, Mode: set.Mode, Log: log, Name: name, Transport: transport, Local: local, Tunnel: s.tunnel,
-		Sums: s.lists.Sums,
+		Sums: s.lists.Sums, Negative: set.Negative,
 	}
 	s.page = &report.Page{Book: s.book, Fills: s.fills, Store: main, Title: "Package cache " + name, Names: set.Names}
 	s.all.Go(func() { s.lists.Watch(ctx, time.Minute) })

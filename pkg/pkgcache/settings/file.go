@@ -48,6 +48,7 @@ func params() []param {
 		{"quota", "how much all files may have together; 0 for any", size(func(s *Settings) *int64 { return &s.Quota })},
 		{"keep unlisted", "how long \"cache clean\" keeps what no Manifest or index names; 0 for ever", duration(func(s *Settings) *time.Duration { return &s.Unlisted })},
 		{"keep parts", "how long unfinished files are kept; 0 for ever", duration(func(s *Settings) *time.Duration { return &s.Parts })},
+		{"negative", "how long upstream's word counts that there is no such file", duration(func(s *Settings) *time.Duration { return &s.Negative })},
 		{"connect", "where CONNECT may lead: host:port or *.domain:port", list((*Settings).addConnect)},
 		{"private hosts", "private addresses that may be upstream", list((*Settings).addPrivate)},
 		{"ports", "ports that upstream may have", list((*Settings).addPort)},

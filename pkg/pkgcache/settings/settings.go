@@ -56,6 +56,8 @@ type Settings struct {
 	PerHost int
 	Stall   time.Duration
 
+	Negative time.Duration // how long "there is no such file" counts
+
 	// Manifests are the portage trees that tell what distfiles must be. nil:
 	// those that this machine has.
 	Manifests []string
@@ -70,7 +72,7 @@ const day = 24 * time.Hour
 func Default() *Settings {
 	return &Settings{
 		Dir: "/var/cache/http-replicator", Port: 8080, Presets: rules.Presets(), MinFree: 64 << 20, MaxAge: 0, PerHost: 4, Stall: time.Minute,
-		Unlisted: 30 * day, Parts: 7 * day,
+		Negative: 10 * time.Second, Unlisted: 30 * day, Parts: 7 * day,
 	}
 }
 
