@@ -78,6 +78,8 @@ type Cache struct {
 
 	// Negative is how long upstream's word that there is no such file counts.
 	Negative time.Duration
+	// Peers are other caches that share the files; nil: there are none.
+	Peers *Peers
 
 	verifying sync.Mutex // one old file at a time
 	recent    recent
@@ -127,6 +129,9 @@ func (c *Cache) proxy(w http.ResponseWriter, r *http.Request) {
 	d := c.Rules.Decide(r.URL, r.Header)
 	if d.Class == Uncached || !cacheable(r) || store.CheckKey(d.Key) != nil {
 		c.pass(w, r)
+		return
+	}
+	if c.Peers != nil && c.elsewhere(w, r, d) {
 		return
 	}
 	c.Serve(w, r, d)

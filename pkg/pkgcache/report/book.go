@@ -73,6 +73,10 @@ func saved(state string) bool {
 	return state == "HIT" || state == "REVALIDATED" || state == "STALE" || state == "JOINED"
 }
 
+// counts reports whether an answer is one of this cache's: what a peer has
+// answered is in the peer's book.
+func counts(state string) bool { return state != "OTHER" && state != "PEER" }
+
 // Answered notes an answer of so many bytes; state is its X-Cache, "" for what
 // the cache has answered by itself.
 func (b *Book) Answered(state string, bytes int64) {
@@ -81,7 +85,8 @@ func (b *Book) Answered(state string, bytes int64) {
 	at := b.turn()
 	if state == "" {
 		state = "OTHER"
-	} else {
+	}
+	if counts(state) {
 		at.all += bytes
 	}
 	if saved(state) {
@@ -154,7 +159,7 @@ func (b *Book) summary() summary {
 func (s summary) rate() (float64, bool) {
 	var kept, all int64
 	for state, t := range s.states {
-		if state == "OTHER" {
+		if !counts(state) {
 			continue
 		}
 		all += t.Bytes

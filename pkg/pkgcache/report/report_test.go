@@ -23,6 +23,7 @@ func TestBook(t *testing.T) {
 	b := &Book{Now: func() time.Time { return at }}
 	b.Answered("MISS", 100)
 	b.Answered("", 1000)
+	b.Answered("PEER", 1000)
 	at = at.Add(7 * time.Minute)
 	b.Answered("HIT", 300)
 	s := b.summary()

@@ -84,6 +84,12 @@ func New(set *settings.Settings, name string, log *slog.Logger) (_ *Service, err
 		Store: main, Fills: s.fills, Rules: rule, Mode: set.Mode, Log: log, Name: name, Transport: transport, Local: local, Tunnel: s.tunnel,
 		Sums: s.lists.Sums, Negative: set.Negative,
 	}
+	if s.cache.Peers, err = s.peers(); err != nil {
+		return nil, err
+	}
+	if s.cache.Peers != nil {
+		s.cache.Name = set.Self // by this name the others know it
+	}
 	s.page = &report.Page{Book: s.book, Fills: s.fills, Store: main, Title: "Package cache " + name, Names: set.Names}
 	s.all.Go(func() { s.lists.Watch(ctx, time.Minute) })
 	s.all.Go(func() { s.read(ctx) })

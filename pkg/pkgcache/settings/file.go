@@ -49,6 +49,8 @@ func params() []param {
 		{"keep unlisted", "how long \"cache clean\" keeps what no Manifest or index names; 0 for ever", duration(func(s *Settings) *time.Duration { return &s.Unlisted })},
 		{"keep parts", "how long unfinished files are kept; 0 for ever", duration(func(s *Settings) *time.Duration { return &s.Parts })},
 		{"negative", "how long upstream's word counts that there is no such file", duration(func(s *Settings) *time.Duration { return &s.Negative })},
+		{"peers", "caches that share the files: host:port ..., the same in each one's configuration", list((*Settings).addPeer)},
+		{"self", "which of the peers this one is", text(func(s *Settings) *string { return &s.Self })},
 		{"connect", "where CONNECT may lead: host:port or *.domain:port", list((*Settings).addConnect)},
 		{"private hosts", "private addresses that may be upstream", list((*Settings).addPrivate)},
 		{"ports", "ports that upstream may have", list((*Settings).addPort)},
@@ -142,6 +144,14 @@ func (s *Settings) setReport(v string) error {
 		return fmt.Errorf("%q: write a port, or address:port", v)
 	}
 	s.Report = net.JoinHostPort(host, port)
+	return nil
+}
+
+func (s *Settings) addPeer(v string) error {
+	if host, port, err := net.SplitHostPort(v); err != nil || host == "" || port == "" {
+		return fmt.Errorf("%q: write host:port", v)
+	}
+	s.Peers = append(s.Peers, v)
 	return nil
 }
 

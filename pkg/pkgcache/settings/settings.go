@@ -57,6 +57,9 @@ type Settings struct {
 	Stall   time.Duration
 
 	Negative time.Duration // how long "there is no such file" counts
+	// Self and Peers are caches that share their files: host:port.
+	Self  string
+	Peers []string
 
 	// Manifests are the portage trees that tell what distfiles must be. nil:
 	// those that this machine has.
