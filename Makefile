@@ -14,7 +14,7 @@ ARM         := CGO_ENABLED=0 GOOS=linux GOARCH=arm GOARM=5
 # its size.
 ROOM        := github.com/empegsync/empegsync
 APART       := github.com/vishvananda/... regexp/... encoding/json go/... net/... reflect fmt \
-	$(ROOM)/cmd/... $(ROOM)/pkg/verbs $(ROOM)/pkg/boot $(ROOM)/pkg/install $(ROOM)/pkg/console \
+	$(ROOM)/cmd/... $(ROOM)/pkg/verbs $(ROOM)/pkg/boot $(ROOM)/pkg/install $(ROOM)/pkg/console $(ROOM)/pkg/synk \
 	$(ROOM)/pkg/rsync/options $(ROOM)/pkg/rsync/conf $(ROOM)/pkg/rsync/daemon $(ROOM)/pkg/rsync/client
 BOARD       := -tags board $(foreach p,$(APART),-gcflags=$(p)=-l)
 
