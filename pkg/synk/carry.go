@@ -53,7 +53,7 @@ func (r *Run) unchanged(ctx context.Context, t task) error {
 		return nil
 	}
 	for name := range t.content {
-		was := t.to.Copies[name]
+		was := t.to.at(name)
 		is := newLooker().file(ctx, r.place(name))
 		if is.Content != was.Content && is.Present() || is.Kind == File && is.Mtime != was.Mtime {
 			return errors.New("it has been changed since it was looked at: run again")

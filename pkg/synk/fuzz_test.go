@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -32,7 +33,7 @@ func TestAnswerRoundTrip(t *testing.T) {
 	if diff := cmp.Diff(a, got); diff != "" || err != nil {
 		t.Errorf("%v: %s", err, diff)
 	}
-	s, err := got.snapshot("h")
+	s, err := got.snapshot("h", false)
 	if err != nil || len(s.Copies) != 4 || s.Copies["\xff\xfe"].Target != "\xff" || s.Copies["no"].Err != "why" {
 		t.Errorf("%v: %+v", err, s)
 	}
@@ -62,7 +63,7 @@ func TestAnswerRefuses(t *testing.T) {
 	} {
 		a, err := ReadAnswer(strings.NewReader(`{"synk":1,"files":[` + line + `]}`))
 		if err == nil {
-			_, err = a.snapshot("h")
+			_, err = a.snapshot("h", false)
 		}
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", line, err, want)
@@ -82,7 +83,7 @@ func FuzzAnswer(f *testing.F) {
 		if err != nil {
 			return
 		}
-		s, err := a.snapshot("h")
+		s, err := a.snapshot("h", false)
 		if err != nil {
 			return
 		}
@@ -114,10 +115,17 @@ func FuzzStock(f *testing.F) {
 	f.Add("synk-stock 1\x00123.5\x000\x00file\x00" + strings.Repeat("ab", 64) + "  -\x00644 5 10 11 10.25 11.5 0 0 root root\x00\x00\x00/a b\x00")
 	f.Add("synk-stock 1\x00123\x005\x00link\x00\x00777 5 10 11 ? ? 0 0 UNKNOWN UNKNOWN\x00to\n.\x00\x00/a b\x00")
 	f.Add("synk-stock 1\x00123.%N\x005\x00\x00\x00\x00\x00\x00/a b\x00")
+	f.Add("synk-stock 1\x00123\x005\x00dir\x00\x00755 5 10 11 10 11 0 0 a b\x00\x00\x00.\x00dir\x00\x00755 5 10 11 10 11 0 0 a b\x00\x00\x00./a b\x00synk-end\x00")
 	f.Fuzz(func(t *testing.T, data string) {
-		snap, _, _, err := readStock(strings.NewReader(data), []Name{"/a b"})
+		snap, _, _, err := readStock(strings.NewReader(data), Request{Files: []Name{"/a b"}})
 		if err == nil && len(snap.Copies) != 1 {
 			t.Fatalf("%+v", snap)
+		}
+		snap, _, _, err = readStock(strings.NewReader(data), Request{Tree: "/t"})
+		for name := range snap.Copies {
+			if err == nil && !filepath.IsLocal(name) {
+				t.Fatalf("%q: %+v", name, snap)
+			}
 		}
 	})
 }

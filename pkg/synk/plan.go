@@ -1,10 +1,6 @@
 package synk
 
-import (
-	"fmt"
-	"slices"
-	"strings"
-)
+import "slices"
 
 // Item is what is to happen with one path.
 type Item struct {
@@ -24,6 +20,8 @@ type Item struct {
 	Notes []string
 	// held: nothing happens since a directory above is in conflict.
 	held bool
+	// attrs are what all are to have, nil if that is not clear.
+	attrs *Attrs
 }
 
 // Changes reports whether anything is to be done.
@@ -56,16 +54,17 @@ func Plan(path string, peers []Snapshot, r Rules) Item {
 		item.Conflict = c
 		return item
 	}
-	item.award(winner, peers, r)
+	item.award(winner, peers, Agreed{}, r)
 	return item
 }
 
-// award gives everybody the winner's content.
-func (i *Item) award(winner vote, peers []Snapshot, r Rules) {
+// award gives everybody the winner's content. What was agreed on tells whose mode
+// and owner are right.
+func (i *Item) award(winner vote, peers []Snapshot, had Agreed, r Rules) {
 	i.Content = winner.copy.Content
 	var same []Snapshot
 	for _, p := range peers {
-		c := p.Copies[i.Path]
+		c := p.at(i.Path)
 		switch {
 		case p.Err != nil || !c.known():
 		case c.Content == i.Content:
@@ -75,64 +74,8 @@ func (i *Item) award(winner vote, peers []Snapshot, r Rules) {
 		}
 	}
 	slices.Sort(i.To)
-	i.Master = i.mend(same, winner.host, r)
+	i.Master = i.mend(same, winner.host, had, r)
 	if !i.Changes() {
 		i.Master = ""
 	}
-}
-
-// mend looks for other modes and owners among equal contents, and returns whose
-// the right ones are. The time that counts is that of the last change to the
-// inode: rsync carries the times of contents along, so that they are equal.
-func (i *Item) mend(same []Snapshot, winner string, r Rules) string {
-	if i.Content.Kind != File {
-		return winner
-	}
-	latest := func(p, q Snapshot) int { return order(changed(p, i.Path), changed(q, i.Path)) }
-	best := slices.MaxFunc(same, latest)
-	for _, p := range same {
-		if p.Host == r.Prefer {
-			best = p
-		}
-	}
-	var others, doubtful []string
-	for _, p := range same {
-		if !unlike(p, best, i.Path) {
-			continue
-		}
-		others = append(others, p.Host)
-		if best.Host != r.Prefer && !older(changed(p, i.Path), changed(best, i.Path)) {
-			doubtful = append(doubtful, p.Host)
-		}
-	}
-	if len(others) == 0 {
-		return winner
-	}
-	slices.Sort(others)
-	i.Notes = append(i.Notes, fmt.Sprintf("mode or owner differ from %s's: %s", best.Host, strings.Join(others, ", ")))
-	if len(doubtful) > 0 {
-		slices.Sort(doubtful)
-		i.Notes = append(i.Notes, "not mended, for it is not clear who was changed last: say --prefer HOST")
-		return winner
-	}
-	if len(i.To) > 0 && best.Host != winner { // who has the newest time gives the content
-		return winner
-	}
-	i.Mend = others
-	return best.Host
-}
-
-// changed is a vote on who was changed last in any way.
-func changed(p Snapshot, path string) vote {
-	c := p.Copies[path]
-	c.Mtime = c.Ctime
-	return vote{p.Host, p.Ahead, c}
-}
-
-// unlike reports whether rsync -a would find something to mend on p, whose
-// content is right. Owners can be set by root alone.
-func unlike(p, master Snapshot, path string) bool {
-	a, b := p.Copies[path], master.Copies[path]
-	owners := p.Root && master.Root && (a.Owner != b.Owner || a.Group != b.Group)
-	return a.Mode != b.Mode || owners
 }

@@ -116,6 +116,14 @@ func TestPlan(t *testing.T) {
 	}
 }
 
+// A path from the root on a host that told nothing of it.
+func TestPlanAbsolute(t *testing.T) {
+	peers := []Snapshot{{Host: "a", Copies: map[string]Copy{"/d/f": text("x", 1)}}, {Host: "b"}}
+	if got := Plan("/d/f", peers, rules()).summary(); got != "a>b" {
+		t.Error(got)
+	}
+}
+
 // generate makes hosts with one file each, of few contents and few times, so
 // that everything meets everything.
 func generate(rnd *rand.Rand) []Snapshot {
@@ -204,6 +212,7 @@ func TestPlanProperties(t *testing.T) {
 			t.Fatalf("seed %d: %s, then %s, then %s", seed, item.summary(), again.summary(), last.summary())
 		}
 		unlost(t, seed, peers, carried(peers, item), item, r)
+		newestWins(t, seed, peers, item)
 	}
 }
 
@@ -213,6 +222,10 @@ func unlost(t *testing.T, seed uint64, before, after []Snapshot, item Item, r Ru
 	left := make(map[Content]bool)
 	for _, p := range after {
 		left[p.Copies["f"].Content] = true
+	}
+	ahead := make(map[string]time.Duration)
+	for _, p := range before {
+		ahead[p.Host] = p.Ahead
 	}
 	undecided := r
 	undecided.Prefer = ""
@@ -231,8 +244,36 @@ func unlost(t *testing.T, seed uint64, before, after []Snapshot, item Item, r Ru
 				master = q.Copies["f"]
 			}
 		}
-		if !decided && c.Mtime.Compare(master.Mtime) >= 0 {
+		if !decided && !surely(c, p.Ahead, master, ahead[item.Master]) {
 			t.Fatalf("seed %d: %s lost its copy of %v to one of %v: %s", seed, p.Host, c.Mtime, master.Mtime, item.summary())
+		}
+	}
+}
+
+// surely reports whether a is older than b by more than their clocks differ;
+// what differs by less than a second may come from measuring.
+func surely(a Copy, aheadA time.Duration, b Copy, aheadB time.Duration) bool {
+	apart := b.Mtime.Std().Sub(a.Mtime.Std())
+	skew := max(aheadA-aheadB, aheadB-aheadA)
+	fine := a.Mtime.Nsec != 0 && b.Mtime.Nsec != 0 || a.Mtime.Sec != b.Mtime.Sec
+	return apart > 0 && fine && (skew < time.Second || apart > skew)
+}
+
+// newestWins fails the test if there is no doubt, and the newest does not win.
+func newestWins(t *testing.T, seed uint64, peers []Snapshot, item Item) {
+	t.Helper()
+	for _, p := range peers {
+		c := p.Copies["f"]
+		beats := func(q Snapshot) bool {
+			d := q.Copies["f"]
+			if d.Content == c.Content {
+				return q.Host == p.Host || d.Mtime.total(c.Mtime) < 0
+			}
+			return q.Err != nil || !d.known() || !d.Present() || d.Kind == c.Kind && surely(d, q.Ahead, c, p.Ahead)
+		}
+		future := c.Mtime.Std().After(now)
+		if p.Err == nil && c.known() && c.Present() && !future && !slices.ContainsFunc(peers, func(q Snapshot) bool { return !beats(q) }) && item.Content != c.Content {
+			t.Fatalf("seed %d: %s is the newest beyond doubt: %s", seed, p.Host, item.summary())
 		}
 	}
 }

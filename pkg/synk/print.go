@@ -24,10 +24,10 @@ func (r *Run) trace(words []string) { r.say("debug: %s", join(words)) }
 func (r *Run) show(item Item) {
 	shown := r.place(item.Path)
 	for _, s := range r.snaps {
-		if s.Err != nil || s.Copies[item.Path].Err != "" {
+		c := s.at(item.Path)
+		if s.Err != nil || c.Err != "" {
 			continue
 		}
-		c := s.Copies[item.Path]
 		// Tabs between the columns; one in a name is escaped.
 		if r.Verbose > 0 && !r.JSON {
 			fmt.Fprintf(r.Out, "peer: %s\t%s\t%s\t%d\n", s.Host, client.EscapeControls(strings.ReplaceAll(shown, "\t", `\#011`)), c.Short(), c.Mtime.Sec)
@@ -150,7 +150,7 @@ func (r *Run) account(o *Outcome) account {
 		}
 		for _, s := range r.snaps {
 			if s.Err == nil {
-				f.Copies = append(f.Copies, accountReport{s.Host, report(item.Path, s.Copies[item.Path])})
+				f.Copies = append(f.Copies, accountReport{s.Host, report(item.Path, s.at(item.Path))})
 			}
 		}
 		a.Files = append(a.Files, f)

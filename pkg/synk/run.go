@@ -253,7 +253,7 @@ func (r *Run) tasks(item Item) []task {
 				j = treeJob(from, s, r.tree, item.Path)
 			}
 			j = j.withBackup(r.Backup, r.suffix())
-			j.again = item.Content != s.Copies[item.Path].Content && alike(from.Copies[item.Path], s.Copies[item.Path])
+			j.again = item.Content != s.at(item.Path).Content && alike(from.at(item.Path), s.at(item.Path))
 			out = append(out, task{j, map[string]Content{item.Path: item.Content}})
 		}
 	}

@@ -36,6 +36,19 @@ type (
 		Target []byte       `json:"target,omitempty"`
 		Has    []int        `json:"has"`
 		Stale  []stateStale `json:"stale,omitempty"`
+		// Modes and owners: what was agreed on, who had it, what others had.
+		Attrs      *stateAttrs `json:"attrs,omitempty"`
+		AttrsHas   []int       `json:"attrs_has,omitempty"`
+		AttrsStale []stateHad  `json:"attrs_stale,omitempty"`
+	}
+	stateAttrs struct {
+		Mode  uint32 `json:"mode"`
+		Owner string `json:"owner,omitempty"`
+		Group string `json:"group,omitempty"`
+	}
+	stateHad struct {
+		Host int `json:"host"`
+		stateAttrs
 	}
 	stateStale struct {
 		Host   int    `json:"host"`
@@ -92,7 +105,33 @@ func (p statePath) agreed(host func(int) (string, error)) (a Agreed, err error) 
 			return a, err
 		}
 	}
+	if err := p.attrs(host, &a); err != nil {
+		return a, err
+	}
 	return a, p.Path.check()
+}
+
+// attrs adds what is remembered of modes and owners.
+func (p statePath) attrs(host func(int) (string, error), a *Agreed) error {
+	a.Had = make(map[string]Attrs)
+	had := p.AttrsStale
+	if p.Attrs != nil {
+		a.Attrs = &Attrs{p.Attrs.Mode, p.Attrs.Owner, p.Attrs.Group}
+		for _, i := range p.AttrsHas {
+			had = append(had, stateHad{i, *p.Attrs})
+		}
+	}
+	for _, s := range had {
+		h, err := host(s.Host)
+		if err != nil {
+			return err
+		}
+		a.Had[h] = Attrs{s.Mode, s.Owner, s.Group}
+		if s.Mode&^0o7777 != 0 {
+			return fmt.Errorf("a mode %o", s.Mode)
+		}
+	}
+	return nil
 }
 
 // Write writes the state of a tree.
@@ -119,6 +158,16 @@ func (st State) Write(w io.Writer, tree string) error {
 			s := stateStale{Host: number(h), Kind: a.Stale[h].Kind}
 			s.Sum, s.Target = a.Stale[h].wire()
 			p.Stale = append(p.Stale, s)
+		}
+		if a.Attrs != nil {
+			p.Attrs = &stateAttrs{a.Attrs.Mode, a.Attrs.Owner, a.Attrs.Group}
+		}
+		for _, h := range slices.Sorted(maps.Keys(a.Had)) {
+			if had := a.Had[h]; a.Attrs != nil && had == *a.Attrs {
+				p.AttrsHas = append(p.AttrsHas, number(h))
+			} else {
+				p.AttrsStale = append(p.AttrsStale, stateHad{number(h), stateAttrs{had.Mode, had.Owner, had.Group}})
+			}
 		}
 		f.Paths = append(f.Paths, p)
 	}

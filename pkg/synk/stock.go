@@ -4,55 +4,126 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"path"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/empegsync/empegsync/pkg/rsync/rootfs"
 )
 
 // stockMark is the first field of what the script prints.
 const stockMark = "synk-stock 1"
 
-// stockLook is a shell function that tells of one path in fields that end with
-// NUL: kind, sum, what stat says, target, error, path.
+// stockLook are shell functions. look finds out about one path; tell prints it in
+// fields that end with NUL: kind, sum, what stat says, target, error, path. gone
+// removes what is still as expected, or moves it.
 const stockLook = `
 tell() { printf '%s\0%s\0%s\0%s\0%s\0%s\0' "$1" "$2" "$3" "$4" "$5" "$6"; }
-one() {
-	k= s= t= e=
+look() {
+	k= s= i= t= e=
 	if [ -L "$1" ]; then
 		k=link; t=$(readlink -- "$1" && echo .) || e='the link cannot be read'
 	elif [ -f "$1" ]; then
 		k=file; s=$(sha512sum <"$1" 2>/dev/null) || e='it cannot be read, or sha512sum is missing'
 	elif [ -d "$1" ]; then
-		k=dir
+		k=dir; [ -r "$1" ] && [ -x "$1" ] || e='its files cannot be listed'
 	elif [ -e "$1" ]; then
 		k=other
 	else
 		e=$(ls -d -- "$1" 2>&1 >/dev/null)
 		case $e in *'No such file'*) e= ;; esac
-		tell '' '' '' '' "$e" "$1"
-		return
+		return 0
 	fi
 	i=$(stat -c '%a %s %Y %Z %.9Y %.9Z %u %g %U %G' -- "$1" 2>/dev/null) || e='stat does not work'
-	tell "$k" "$s" "$i" "$t" "$e" "$1"
+}
+one() { look "$1"; tell "$k" "$s" "$i" "$t" "$e" "$1"; }
+gone() {
+	up=$4
+	while up=${up%/*}; [ "$up" != . ]; do
+		[ ! -L "$up" ] || { tell '' '' '' '' 'a directory above it is a link now: run again' "$4"; return; }
+	done
+	look "$4"
+	if [ -z "$e" ] && [ -n "$k" ]; then
+		s=${s%% *}
+		if [ "$k $s $t" != "$1 $2 $3" ]; then
+			e='it has been changed since it was looked at: run again'
+		elif [ "$k" = dir ]; then
+			e=$(rmdir -- "$4" 2>&1)
+		elif [ -n "$5" ]; then
+			e=$(umask 077; { mkdir -p -- "${5%/*}" && mv -f -- "$4" "$5"; } 2>&1)
+		else
+			e=$(rm -f -- "$4" 2>&1)
+		fi
+	fi
+	[ -n "$e" ] || look "$4"
+	tell "$k" "$s" "$i" "$t" "$e" "$4"
 }
 `
 
-// stockScript asks for files with what every system has.
-func stockScript(q Request) (string, error) {
-	if q.Tree != "" {
-		return "", errors.New("directories need synk on every peer")
-	}
+// stockWalk tells of everything in the working directory. Each shell gets as many
+// names as a command line holds.
+const stockWalk = `find . -exec sh -c "$look"'for f; do [ "$f" = . ] || one "$f"; done' sh {} + 2>/dev/null` + "\n"
+
+// stockScript asks with what every system has, and removes with it.
+func stockScript(q Request) string {
 	var b strings.Builder
-	b.WriteString("LC_ALL=C; export LC_ALL\n" + stockLook)
+	b.WriteString("LC_ALL=C; export LC_ALL\nlook=" + quote(stockLook) + "\neval \"$look\"\n")
 	b.WriteString(`printf '` + stockMark + `\0%s\0%s\0' "$(date +%s.%N)" "$(id -u)"` + "\n")
-	for _, f := range q.Files {
+	all := q.Tree != "" && len(q.Files) == 0
+	if q.Tree != "" {
+		top := quote(dashless(string(q.Tree)))
+		look, none := "", "echo 'it is not there any more' >&2; exit 1"
+		if all {
+			look, none = "one .\n"+stockWalk, "one "+top+"; exit"
+		}
+		fmt.Fprintf(&b, "if cd -- %s 2>/dev/null; then\n:\n%selse %s\nfi\n", top, look, none)
+	}
+	for _, r := range q.Remove {
+		sum, target, keep := "", "", ""
+		if r.Sum != nil {
+			sum = hex.EncodeToString(r.Sum[:])
+		}
+		if r.Kind == Link {
+			target = string(r.Target) + "\n." // as $(readlink; echo .) has it
+		}
+		if q.Backup != "" {
+			keep = path.Join(string(q.Backup), string(q.Tree), string(r.Path)) + string(q.Suffix)
+		}
+		b.WriteString("gone " + join([]string{string(r.Kind), sum, target, dashless(string(r.Path)), keep}) + "\n")
+	}
+	for _, f := range stockNames(q)[len(q.Remove):] {
 		b.WriteString("one " + quote(dashless(string(f))) + "\n")
 	}
-	return b.String(), nil
+	if all {
+		b.WriteString("printf '" + stockEnd + `\0'` + "\n")
+	}
+	return b.String()
+}
+
+// stockEnd follows a tree, which has no known number of paths.
+const stockEnd = "synk-end"
+
+// stockNames are the paths that the script tells of, in order: first what it has
+// removed.
+func stockNames(q Request) []Name {
+	seen := make(map[Name]bool)
+	var names []Name
+	for _, r := range q.Remove {
+		names = append(names, r.Path)
+		seen[r.Path] = true
+	}
+	for _, f := range q.Files {
+		if !seen[f] {
+			names = append(names, f)
+		}
+	}
+	return names
 }
 
 // dashless writes a path so that it is never taken for an option, nor, by
@@ -66,12 +137,8 @@ func dashless(p string) string {
 
 // askStock asks a peer that has no synk.
 func (s *surveyor) askStock(ctx context.Context, p Peer, q Request) (snap Snapshot, err error) {
-	script, err := stockScript(q)
-	if err != nil {
-		return snap, err
-	}
 	begun := s.now()
-	err = s.shell.run(ctx, p, "sh", strings.NewReader(script), func(r io.Reader) error {
+	err = s.shell.run(ctx, p, "sh", strings.NewReader(stockScript(q)), func(r io.Reader) error {
 		br := bufio.NewReader(r)
 		if _, err := br.Peek(1); err != nil {
 			return errors.New("no answer")
@@ -79,7 +146,7 @@ func (s *surveyor) askStock(ctx context.Context, p Peer, q Request) (snap Snapsh
 		answered := s.now()
 		var now time.Time
 		var unseen time.Duration
-		if snap, now, unseen, err = readStock(io.LimitReader(br, maxLine), q.Files); err != nil {
+		if snap, now, unseen, err = readStock(io.LimitReader(br, maxLine), q); err != nil {
 			return err
 		}
 		snap.Host, snap.Stock = p.Host, true
@@ -89,9 +156,9 @@ func (s *surveyor) askStock(ctx context.Context, p Peer, q Request) (snap Snapsh
 	return snap, err
 }
 
-// readStock reads what the script prints for these files. The peer's clock may
-// show whole seconds only; unseen is what it does not show.
-func readStock(r io.Reader, files []Name) (snap Snapshot, now time.Time, unseen time.Duration, err error) {
+// readStock reads what the script prints for a request. The peer's clock may show
+// whole seconds only; unseen is what it does not show.
+func readStock(r io.Reader, q Request) (snap Snapshot, now time.Time, unseen time.Duration, err error) {
 	fields := bufio.NewScanner(r)
 	fields.Buffer(nil, 64<<10)
 	fields.Split(untilNUL)
@@ -111,9 +178,12 @@ func readStock(r io.Reader, files []Name) (snap Snapshot, now time.Time, unseen 
 	if now = at.Std(); at.Nsec == 0 {
 		unseen = time.Second
 	}
-	snap = Snapshot{Root: next() == "0", Copies: make(map[string]Copy, len(files))}
-	for _, f := range files {
-		c, path, err := stockCopy(next)
+	snap = Snapshot{Root: next() == "0", Copies: make(map[string]Copy)}
+	if q.Tree != "" && len(q.Files) == 0 {
+		return snap, now, unseen, snap.stockTree(next)
+	}
+	for _, f := range stockNames(q) {
+		c, path, err := stockCopy(next(), next)
 		if err == nil && path != dashless(string(f)) {
 			err = fmt.Errorf("the answer ends too early, or is of another file (%q)", path)
 		}
@@ -125,9 +195,39 @@ func readStock(r io.Reader, files []Name) (snap Snapshot, now time.Time, unseen 
 	return snap, now, unseen, nil
 }
 
-// stockCopy reads what is told of one path.
-func stockCopy(next func() string) (c Copy, path string, err error) {
-	kind, sum, inode, target, failure, path := Kind(next()), next(), next(), next(), next(), next()
+// stockTree reads what is told of a tree: its own directory, and everything below.
+func (s *Snapshot) stockTree(next func() string) (err error) {
+	if s.Top, _, err = stockCopy(next(), next); err != nil || s.Top.Kind != Dir {
+		if s.Top.Err == "" && s.Top.Present() {
+			s.Top.Err = "it is no directory"
+		}
+		return err
+	}
+	for {
+		kind := next()
+		if kind == stockEnd {
+			return nil
+		}
+		c, p, err := stockCopy(kind, next)
+		name, below := strings.CutPrefix(p, "./")
+		if err == nil && (!below || !filepath.IsLocal(name)) {
+			err = errors.New("the answer ends too early, or is of something else")
+		}
+		if err != nil {
+			return fmt.Errorf("%q: %w", p, err)
+		}
+		if rootfs.IsTempName(path.Base(name)) && c.Kind == File {
+			continue // left by a run that was killed
+		}
+		if c.Err != "" || c.Present() {
+			s.Copies[name] = c
+		}
+	}
+}
+
+// stockCopy reads what is told of one path after its kind.
+func stockCopy(k string, next func() string) (c Copy, path string, err error) {
+	kind, sum, inode, target, failure, path := Kind(k), next(), next(), next(), next(), next()
 	switch {
 	case failure != "":
 		return Copy{Err: failure}, path, nil

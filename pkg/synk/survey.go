@@ -72,7 +72,7 @@ func (s *surveyor) look(ctx context.Context, q Request) Snapshot {
 	if err != nil {
 		return Snapshot{Host: Localhost, Err: err}
 	}
-	snap, err := a.snapshot(Localhost)
+	snap, err := a.snapshot(Localhost, q.Tree != "")
 	if err != nil {
 		return Snapshot{Host: Localhost, Err: err}
 	}
@@ -133,7 +133,7 @@ func (s *surveyor) askSynk(ctx context.Context, p Peer, q Request) (snap Snapsho
 		if err != nil {
 			return &refusal{err}
 		}
-		if snap, err = a.snapshot(p.Host); err != nil {
+		if snap, err = a.snapshot(p.Host, q.Tree != ""); err != nil {
 			return &refusal{err}
 		}
 		now, _ := a.Now.time() // has been checked

@@ -15,7 +15,15 @@ type Agreed struct {
 	// Stale is what hosts had when they were last alike with others, that have
 	// missed what came later.
 	Stale map[string]Content
+	// Attrs are the mode and owner that were agreed on, nil for none, and Had what
+	// each host had when last seen: it has missed what is different there.
+	Attrs *Attrs
+	Had   map[string]Attrs
 }
+
+// top is the path of a tree's own directory. Its mode is kept alike, and it is
+// made where it is missing, but never deleted.
+const top = "."
 
 // State is what is remembered of a tree from run to run, by path. It tells a
 // file that was deleted from one that never was there.
@@ -61,6 +69,7 @@ func PlanTree(peers []Snapshot, st State, r Rules) ([]Item, error) {
 		for p := range s.Copies {
 			names[p] = true
 		}
+		names[top] = true
 	}
 	paths := slices.Sorted(maps.Keys(names))
 	plan := make(map[string]*Item, len(paths))
@@ -81,8 +90,8 @@ func present(s Snapshot, st State) error {
 		return nil
 	}
 	n := 0
-	for _, a := range st {
-		if c, known := a.base(s.Host); known && c.Present() {
+	for p, a := range st {
+		if c, known := a.base(s.Host); known && c.Present() && p != top {
 			n++
 		}
 	}
@@ -98,7 +107,10 @@ func (s Snapshot) at(p string) Copy {
 	if c, ok := s.Copies[p]; ok {
 		return c
 	}
-	for dir := path.Dir(p); dir != "."; dir = path.Dir(dir) {
+	if p == top {
+		return s.Top
+	}
+	for dir := path.Dir(p); dir != "." && dir != "/"; dir = path.Dir(dir) {
 		if c, ok := s.Copies[dir]; ok && c.Err != "" {
 			return Copy{Err: "a directory above it cannot be read"}
 		}
@@ -145,6 +157,9 @@ func stand(p string, peers []Snapshot, a Agreed, item *Item) (s standing) {
 // planPath plans for a path by itself.
 func planPath(p string, peers []Snapshot, st State, r Rules) *Item {
 	a := st[p]
+	if p == top {
+		a = Agreed{Attrs: a.Attrs, Had: a.Had}
+	}
 	item := &Item{Path: p, Blind: make(map[string]string)}
 	s := stand(p, peers, a, item)
 	votes := slices.Concat(s.fresh, s.strange)
@@ -168,7 +183,7 @@ func planPath(p string, peers []Snapshot, st State, r Rules) *Item {
 		if len(s.gone) > 0 {
 			item.Notes = append(item.Notes, "deleted on "+strings.Join(s.gone, ", ")+", but changed elsewhere: it stays")
 		}
-		item.award(winner, below(p, peers), r)
+		item.award(winner, peers, a, r)
 	case len(s.gone) > 0, a.known() && !a.Content.Present():
 		item.remove(peers)
 	default:
@@ -179,16 +194,6 @@ func planPath(p string, peers []Snapshot, st State, r Rules) *Item {
 
 // known reports whether there is an agreement at all.
 func (a Agreed) known() bool { return len(a.Hosts)+len(a.Stale) > 0 }
-
-// below makes snapshots of one path.
-func below(p string, peers []Snapshot) []Snapshot {
-	out := make([]Snapshot, len(peers))
-	for i, s := range peers {
-		s.Copies = map[string]Copy{p: s.at(p)}
-		out[i] = s
-	}
-	return out
-}
 
 // remove has everybody lose it.
 func (i *Item) remove(peers []Snapshot) {
@@ -292,6 +297,7 @@ func (st State) Update(items []Item, peers []Snapshot, done func(item Item, host
 				next.Hosts[s.Host] = true
 			}
 		}
+		next.remember(item, old, peers, done)
 		if next.Content.Present() || len(next.Stale) > 0 {
 			out[item.Path] = next
 		}

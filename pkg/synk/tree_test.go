@@ -32,15 +32,16 @@ type history struct {
 	// before are the contents that a content was made from; deleted those that
 	// a user has deleted, with what they were made from.
 	before  map[Content][]Content
-	deleted map[string]map[Content]bool
+	deleted map[string]map[Content]*machine
 	times   map[Content]Time
 	log     []string
+	prefer  string
 }
 
 func newHistory(t *testing.T, seed uint64) *history {
 	h := &history{
 		t: t, seed: seed, rnd: rand.New(rand.NewPCG(seed, 2)), state: State{}, before: make(map[Content][]Content),
-		deleted: make(map[string]map[Content]bool), times: make(map[Content]Time),
+		deleted: make(map[string]map[Content]*machine), times: make(map[Content]Time),
 	}
 	for i := range 2 + h.rnd.IntN(3) {
 		name := []string{Localhost, "a", "b", "c"}[i]
@@ -54,6 +55,10 @@ func (h *history) act() {
 	m := h.machines[h.rnd.IntN(len(h.machines))]
 	p := []string{"f", "d/f", "d/g", "d/e/f", "d"}[h.rnd.IntN(5)]
 	h.clock++
+	if _, ok := m.files[p]; ok && h.rnd.IntN(4) == 0 {
+		h.chmod(m, p, []uint32{0o600, 0o640, 0o700}[h.rnd.IntN(3)])
+		return
+	}
 	if h.rnd.IntN(3) == 0 {
 		h.log = append(h.log, fmt.Sprintf("%s deletes %s", m.name, p))
 		h.delete(m, p)
@@ -86,16 +91,24 @@ func (h *history) act() {
 	h.log = append(h.log, fmt.Sprintf("%s writes %d to %s", m.name, h.clock, p))
 }
 
+// chmod changes a mode, and with it the time of the inode.
+func (h *history) chmod(m *machine, p string, mode uint32) {
+	c := m.files[p]
+	c.Mode, c.Ctime.Sec = mode, h.clock
+	m.files[p] = c
+	h.log = append(h.log, fmt.Sprintf("%s makes %s %o", m.name, p, mode))
+}
+
 func (h *history) delete(m *machine, p string) {
 	for q, c := range m.files {
 		if q != p && !strings.HasPrefix(q, p+"/") {
 			continue
 		}
 		if h.deleted[q] == nil {
-			h.deleted[q] = make(map[Content]bool)
+			h.deleted[q] = make(map[Content]*machine)
 		}
 		for _, old := range append(slices.Clone(h.before[c.Content]), c.Content) {
-			h.deleted[q][old] = true
+			h.deleted[q][old] = m
 		}
 		delete(m.files, q)
 	}
@@ -122,6 +135,7 @@ func (h *history) sync(flaky bool) (items []Item) {
 	h.t.Helper()
 	snaps := h.snapshots()
 	r := rules()
+	r.Prefer = h.prefer
 	items, err := PlanTree(snaps, h.state, r)
 	if err != nil {
 		h.fail("%v", err)
@@ -190,6 +204,8 @@ func (h *history) copy(items []Item, snaps []Snapshot, failed map[string]bool, b
 			if from.Content != item.Content {
 				h.fail("%s: the master %s does not have what is to be copied", item.Path, item.Master)
 			}
+			h.clock++
+			from.Ctime.Sec = h.clock
 			m.files[item.Path] = from
 		}
 	}
@@ -201,13 +217,20 @@ func (h *history) justified(item Item) {
 	for _, c := range h.before[item.Content] {
 		winners[c] = true
 	}
+	by := h.deleted[item.Path][item.Content]
+	if item.Content.Kind == File && len(item.To) > 0 && by != nil && !by.off {
+		h.fail("%s, which somebody has deleted, comes back: %s", item.Path, item.summary())
+	}
 	for _, m := range h.machines {
 		c := m.files[item.Path]
 		if !slices.Contains(item.To, m.name) && !slices.Contains(item.Delete, m.name) || c.Kind != File {
 			continue
 		}
+		if item.Content.Kind == File && slices.Contains(h.before[c.Content], item.Content) {
+			h.fail("%s would lose what was made from the copy that wins: %s", m.name, item.summary())
+		}
 		superseded := item.Content.Present() && (winners[c.Content] || h.times[c.Content].Compare(h.times[item.Content]) < 0)
-		if !superseded && !h.deleted[item.Path][c.Content] {
+		if !superseded && h.deleted[item.Path][c.Content] == nil {
 			h.fail("%s would lose %s, which nobody has chosen against: %s", m.name, item.Path, item.summary())
 		}
 		if item.Content.Kind == File { // who deletes the winner means the beaten, too
@@ -270,6 +293,12 @@ func TestTreeHistories(t *testing.T) {
 			if diff := cmp.Diff(contents(h.machines[0]), contents(m)); diff != "" && !conflict {
 				h.fail("%s and %s are not alike: %s", h.machines[0].name, m.name, diff)
 			}
+			for _, item := range items { // where nothing is told, modes are alike as well
+				a, b := h.machines[0].files[item.Path], m.files[item.Path]
+				if item.Conflict == nil && !item.held && len(item.Notes) == 0 && a.Mode != b.Mode {
+					h.fail("%s: mode %o on %s, %o on %s", item.Path, a.Mode, h.machines[0].name, b.Mode, m.name)
+				}
+			}
 		}
 	}
 }
@@ -280,6 +309,70 @@ func contents(m *machine) map[string]Content {
 		out[p] = c.Content
 	}
 	return out
+}
+
+// A directory's mode is that of whoever has changed it, also if others have
+// changed what is in it since, or were off; two changes are told, and mended when
+// somebody is preferred; who comes later gets what is agreed on.
+func TestTreeModes(t *testing.T) {
+	h := newHistory(t, 3)
+	h.machines = h.machines[:2]
+	h.machines = append(h.machines, &machine{name: "late", files: map[string]Copy{"rock": text("rock", 1)}})
+	for _, m := range h.machines {
+		m.files["d"] = Copy{Content: Content{Kind: Dir}, Mode: 0o755}
+	}
+	sync := func(prefer string, want ...uint32) {
+		t.Helper()
+		h.prefer = prefer
+		h.sync(false)
+		for i, mode := range want {
+			if got := h.machines[i].files["d"].Mode; got != mode {
+				h.fail("%s has %o, want %o", h.machines[i].name, got, mode)
+			}
+		}
+	}
+	touch := func(i int) {
+		c := h.machines[i].files["d"]
+		h.clock += 10
+		c.Ctime.Sec, c.Mtime.Sec = h.clock, h.clock
+		h.machines[i].files["d"] = c
+	}
+	sync("", 0o755, 0o755, 0o755)
+	h.machines[2].off = true
+	h.chmod(h.machines[1], "d", 0o700)
+	touch(0)
+	sync("", 0o700, 0o700, 0o755)
+	h.machines[2].off = false
+	touch(2)
+	sync("", 0o700, 0o700, 0o700)
+	h.chmod(h.machines[0], "d", 0o750)
+	h.chmod(h.machines[1], "d", 0o711)
+	sync("", 0o750, 0o711, 0o700)
+	sync("a", 0o711, 0o711, 0o711)
+	h.machines = append(h.machines, &machine{name: "new", files: map[string]Copy{"d": {Content: Content{Kind: Dir}, Mode: 0o777}}})
+	sync("", 0o711, 0o711, 0o711, 0o711)
+}
+
+// The directory of a new peer gets its mode; where it is gone it is not deleted
+// elsewhere.
+func TestTreeTop(t *testing.T) {
+	dir := Copy{Content: Content{Kind: Dir}, Mode: 0o700}
+	peers := []Snapshot{{Host: "a", Top: dir}, {Host: "b"}}
+	items, err := PlanTree(peers, State{}, rules())
+	if err != nil || len(items) != 1 || items[0].summary() != "a>b" {
+		t.Fatalf("%+v: %v", items, err)
+	}
+	st := State{}.Update(items, peers, func(Item, string) bool { return true })
+	items, err = PlanTree(peers, st, rules())
+	if err != nil || len(items) != 1 || items[0].summary() != "a>b" {
+		t.Fatalf("%+v: %v", items, err)
+	}
+	peers[1].Top = dir
+	peers[0].Top.Mode = 0o711
+	items, _ = PlanTree(peers, st, rules())
+	if items[0].summary() != "a> mend b" {
+		t.Errorf("%s", items[0].summary())
+	}
 }
 
 // A deletion stays one, also for a machine that was off; a change beats it.

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path"
+	"path/filepath"
 	"time"
 	"unicode/utf8"
 )
@@ -238,8 +240,8 @@ func ReadAnswer(r io.Reader) (Answer, error) {
 	return a, nil
 }
 
-// snapshot checks an answer's files.
-func (a Answer) snapshot(host string) (s Snapshot, err error) {
+// snapshot checks an answer's files, which are below a tree if one was asked for.
+func (a Answer) snapshot(host string, tree bool) (s Snapshot, err error) {
 	s = Snapshot{Host: host, Root: a.UID == 0, Rsync: a.Rsync, Copies: make(map[string]Copy, len(a.Files))}
 	if a.Top != nil {
 		if s.Top, err = a.Top.copy(); err != nil {
@@ -250,6 +252,9 @@ func (a Answer) snapshot(host string) (s Snapshot, err error) {
 		c, err := f.copy()
 		if err == nil {
 			err = f.Path.check()
+		}
+		if err == nil && tree && (!filepath.IsLocal(string(f.Path)) || path.Clean(string(f.Path)) != string(f.Path)) {
+			err = errors.New("that is not below the tree")
 		}
 		if err != nil {
 			return s, fmt.Errorf("%q: %w", string(f.Path), err)
