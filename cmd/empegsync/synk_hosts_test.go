@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 )
 
@@ -24,16 +25,23 @@ const (
 	capSysAdmin = 21
 )
 
-// hosts is a small world for synk: machines with a file system of their own at
-// /home and /etc/ssh, an sshd each, and addresses on one loopback. This process
-// is the one called localhost.
+// hosts is a small world for synk: machines with a network, accounts and files
+// of their own, an sshd each, all on one wire. This process is the one called
+// localhost, number 1.
 type hosts struct {
 	t    *testing.T
 	dir  string
 	next int
 	// prepare, if not nil, changes a host's files before it starts.
 	prepare func(w *hosts, host string)
+	// other is an account besides the one that is used unless another is named.
+	// Only root's sshd lets in anybody but whoever runs it.
+	me, other string
+	plugs     map[string]netlink.Link // this machine's ends of the wires
 }
+
+// otherID is the user and group of the other account.
+const otherID = 4242
 
 // inWorld runs the test once more, alone, in a child with a network and mounts
 // of its own. It returns true in that child.
@@ -64,20 +72,47 @@ func inWorld(t *testing.T) bool {
 // newHosts makes the world, with this machine only.
 func newHosts(t *testing.T) *hosts {
 	t.Helper()
-	w := &hosts{t: t, dir: t.TempDir(), next: 2}
+	me, err := user.Current()
+	must(t, err)
+	w := &hosts{t: t, dir: t.TempDir(), next: 2, me: me.Username, other: me.Username, plugs: map[string]netlink.Link{}}
+	if os.Getuid() == 0 {
+		w.other = "ra"
+	}
 	must(t, os.Chmod(w.dir, 0o755))
 	must(t, unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""))
-	loopbackUp(t)
 	for _, name := range []string{"id", "hostkey"} {
 		out, err := exec.Command("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", filepath.Join(w.dir, name)).CombinedOutput()
 		if err != nil {
 			t.Fatalf("ssh-keygen: %v\n%s", err, out)
 		}
 	}
-	w.lay("localhost", "")
-	must(t, w.enter("localhost"))
+	w.lay("localhost")
+	must(t, netlink.LinkAdd(&netlink.Bridge{LinkAttrs: netlink.LinkAttrs{Name: "eth0"}}))
+	must(t, w.enter("localhost", 1))
 	t.Setenv("RSYNC_RSH", "")
+	t.Setenv("HOME", synkHome)
 	return w
+}
+
+// address gives a host addresses: IPv4, IPv6, and IPv6 of the link alone.
+func address(n int) error {
+	eth, err := netlink.LinkByName("eth0")
+	if err != nil {
+		return err
+	}
+	for _, a := range []string{"10.9.0.%d/24", "fd09::%d/64", "fe80::9:%d/64"} {
+		addr, err := netlink.ParseAddr(fmt.Sprintf(a, n))
+		if err != nil {
+			return err
+		}
+		if addr.IP.To4() == nil {
+			addr.Flags = unix.IFA_F_NODAD // or it would be usable only after a while
+		}
+		if err := netlink.AddrAdd(eth, addr); err != nil {
+			return fmt.Errorf("give %s: %w", addr, err)
+		}
+	}
+	return netlink.LinkSetUp(eth)
 }
 
 // loopbackUp brings the loopback up.
@@ -93,31 +128,31 @@ func loopbackUp(t *testing.T) {
 }
 
 // lay makes a host's folders. Whoever it knows is in its ssh_config.
-func (w *hosts) lay(name, address string) {
+func (w *hosts) lay(name string) {
 	w.t.Helper()
 	for _, d := range []string{"home/z3bra", "ssh", "bin"} {
 		must(w.t, os.MkdirAll(w.path(name, d), 0o755))
 	}
-	for from, to := range map[string]string{"id": "id", "id.pub": "authorized", "hostkey": "hostkey"} {
+	for from, to := range map[string]string{"id": "id-" + w.me, "id.pub": "authorized", "hostkey": "hostkey"} {
 		text, err := os.ReadFile(filepath.Join(w.dir, from))
 		must(w.t, err)
 		must(w.t, os.WriteFile(w.path(name, "ssh", to), text, 0o600))
 	}
-	me, err := user.Current()
-	must(w.t, err)
+	w.users(name)
+	must(w.t, os.Chmod(w.path(name, "ssh/authorized"), 0o644))
 	must(w.t, os.WriteFile(w.path(name, "ssh/ssh_config"), []byte(`Include `+filepath.Join(w.dir, "known")+`
 Host *
 	Port `+synkPort+`
-	User `+me.Username+`
-	IdentityFile /etc/ssh/id
+	User `+w.me+`
+	IdentityFile /etc/ssh/id-%u
 	IdentitiesOnly yes
 	GSSAPIAuthentication no
+	KexAlgorithms curve25519-sha256
 	StrictHostKeyChecking no
 	UserKnownHostsFile /dev/null
 	LogLevel ERROR
 `), 0o644))
-	must(w.t, os.WriteFile(w.path(name, "ssh/sshd_config"), []byte(`ListenAddress `+address+`
-Port `+synkPort+`
+	must(w.t, os.WriteFile(w.path(name, "ssh/sshd_config"), []byte(`Port `+synkPort+`
 HostKey /etc/ssh/hostkey
 AuthorizedKeysFile /etc/ssh/authorized
 PermitRootLogin yes
@@ -132,27 +167,45 @@ LogLevel ERROR
 `), 0o644))
 }
 
+// users writes a host's accounts. Their shell reads no files when it starts.
+func (w *hosts) users(name string) {
+	w.t.Helper()
+	passwd := fmt.Sprintf("%s:x:%d:%d::%s:/bin/sh\nsshd:x:102:65534::/run/sshd:/usr/sbin/nologin\n", w.me, os.Getuid(), os.Getgid(), synkHome)
+	shadow := w.me + ":*:19000:0:99999:7:::\n" // sshd lets nobody in whose password is locked
+	if w.other != w.me {
+		home := w.path(name, "home", w.other)
+		must(w.t, os.Mkdir(home, 0o755))
+		key, err := os.ReadFile(filepath.Join(w.dir, "id"))
+		must(w.t, err)
+		must(w.t, os.WriteFile(w.path(name, "ssh/id-"+w.other), key, 0o600))
+		for _, f := range []string{home, w.path(name, "ssh/id-"+w.other)} {
+			must(w.t, os.Chown(f, otherID, otherID))
+		}
+		passwd += fmt.Sprintf("%s:x:%d:%d::/home/%s:/bin/sh\n", w.other, otherID, otherID, w.other)
+		shadow += w.other + ":*:19000:0:99999:7:::\n"
+	}
+	must(w.t, os.WriteFile(w.path(name, "passwd"), []byte(passwd), 0o644))
+	must(w.t, os.WriteFile(w.path(name, "shadow"), []byte(shadow), 0o600))
+}
+
 // path is where something of a host lies for the test.
 func (w *hosts) path(host string, more ...string) string {
 	return filepath.Join(append([]string{w.dir, host}, more...)...)
 }
 
-// enter makes this process, whose mounts are its own, live on a host.
-func (w *hosts) enter(name string) error {
-	for _, m := range [][2]string{{"home", "/home"}, {"ssh", "/etc/ssh"}} {
+// enter makes this process, whose mounts and network are its own, live on a host.
+func (w *hosts) enter(name string, number int) error {
+	mounts := [][2]string{{"home", "/home"}, {"ssh", "/etc/ssh"}, {"passwd", "/etc/passwd"}}
+	if os.Getuid() == 0 {
+		mounts = append(mounts, [2]string{"shadow", "/etc/shadow"})
+	}
+	for _, m := range mounts {
 		if err := unix.Mount(w.path(name, m[0]), m[1], "", unix.MS_BIND, ""); err != nil {
 			return fmt.Errorf("mount %s: %w", m[1], err)
 		}
 	}
-	if os.Getuid() != 0 {
-		return nil
-	}
-	shadow := w.path(name, "shadow") // sshd lets nobody in whose password is locked
-	if err := os.WriteFile(shadow, []byte("root:*:19000:0:99999:7:::\n"), 0o600); err != nil {
+	if err := address(number); err != nil || os.Getuid() != 0 {
 		return err
-	}
-	if err := unix.Mount(shadow, "/etc/shadow", "", unix.MS_BIND, ""); err != nil {
-		return fmt.Errorf("mount /etc/shadow: %w", err)
 	}
 	if err := unix.Mount("tmpfs", "/run", "tmpfs", 0, ""); err != nil {
 		return fmt.Errorf("mount /run: %w", err)
@@ -162,13 +215,18 @@ func (w *hosts) enter(name string) error {
 
 // TestSynkHost is no test: it becomes the sshd of a host.
 func TestSynkHost(t *testing.T) {
-	dir, name, ok := strings.Cut(os.Getenv(hostVar), "|")
-	if !ok {
+	var dir, name string
+	var number int
+	if n, _ := fmt.Sscan(os.Getenv(hostVar), &number, &name, &dir); n != 3 {
 		return
 	}
 	w := &hosts{t: t, dir: dir}
 	must(t, unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""))
-	must(t, w.enter(name))
+	until(t, "a wire", func() bool {
+		_, err := netlink.LinkByName("eth0")
+		return err == nil
+	})
+	must(t, w.enter(name, number))
 	sshd := "/usr/sbin/sshd"
 	must(t, syscall.Exec(sshd, []string{sshd, "-D", "-e", "-f", "/etc/ssh/sshd_config"}, os.Environ()))
 }
@@ -177,36 +235,52 @@ func TestSynkHost(t *testing.T) {
 // without has what every system has.
 func (w *hosts) add(name string, withSynk bool) *process {
 	w.t.Helper()
-	address := fmt.Sprintf("127.0.0.%d", w.next)
+	number := w.next
 	w.next++
-	w.lay(name, address)
+	w.lay(name)
 	if withSynk {
 		must(w.t, os.Symlink(os.Getenv(binaryVar), w.path(name, "bin/synk")))
 	}
 	if w.prepare != nil {
 		w.prepare(w, name)
 	}
-	w.know(name, address)
+	at := fmt.Sprintf("10.9.0.%d", number)
+	w.know(name, at)
 	cmd := exec.Command(os.Args[0], "-test.run=^TestSynkHost$")
-	cmd.Env = append(os.Environ(), hostVar+"="+w.dir+"|"+name)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS}
+	cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%d %s %s", hostVar, number, name, w.dir))
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWNET}
 	if os.Getuid() != 0 {
-		cmd.SysProcAttr.AmbientCaps = []uintptr{capSysAdmin}
+		cmd.SysProcAttr.AmbientCaps = []uintptr{capNetAdmin, capSysAdmin}
 	}
 	p := start(w.t, cmd)
+	plug := &netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: fmt.Sprintf("plug%d", number)}, PeerName: "eth0", PeerNamespace: netlink.NsPid(p.Process.Pid)}
+	must(w.t, netlink.LinkAdd(plug))
+	eth, err := netlink.LinkByName("eth0")
+	must(w.t, err)
+	must(w.t, netlink.LinkSetMaster(plug, eth))
+	must(w.t, netlink.LinkSetUp(plug))
+	w.plugs[name] = plug
 	until(w.t, "sshd of "+name, func() bool {
 		select {
 		case <-p.ended:
 			w.t.Fatalf("sshd of %s ended: %s%s", name, &p.out, &p.err)
 		default:
 		}
-		c, err := net.DialTimeout("tcp", address+":"+synkPort, time.Second)
+		c, err := net.DialTimeout("tcp", at+":"+synkPort, time.Second)
 		if err == nil {
 			c.Close()
 		}
 		return err == nil
 	})
 	return p
+}
+
+// apart makes hosts that cannot reach each other, though everybody else.
+func (w *hosts) apart(names ...string) {
+	w.t.Helper()
+	for _, n := range names {
+		must(w.t, netlink.LinkSetIsolated(w.plugs[n], true))
+	}
 }
 
 // know tells all hosts where one is.

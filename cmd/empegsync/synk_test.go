@@ -55,7 +55,7 @@ func TestSynkHosts(t *testing.T) {
 	w.add("stock", false)
 	w.prepare = hideRsync
 	w.add("bare", true)
-	w.know("gone", "127.0.0.200")
+	w.know("gone", "10.9.0.1") // where nobody listens
 	all := []string{"localhost", "keel", "stock", "bare"}
 	line := []string{"synk", "-v", "-h", "keel", "-h", "stock", "-h", "bare"}
 
