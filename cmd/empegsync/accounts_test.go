@@ -48,6 +48,8 @@ func newAccounts(t *testing.T, shells map[string]string) *accounts {
 			t.Fatalf("mount %s: %v", to, err)
 		}
 	}
+	must(t, os.Mkdir("/run/tmp", 0o755))
+	a.own("/run/tmp")
 	for name := range shells {
 		must(t, os.MkdirAll("/home/"+name+"/.ssh", 0o755))
 		a.own("/home/" + name)
@@ -79,7 +81,7 @@ func (a *accounts) serve() {
 	must(a.t, os.WriteFile("/etc/ssh/ssh_known_hosts", append([]byte("* "), public...), 0o644))
 	must(a.t, os.WriteFile("/etc/ssh/sshd_config", []byte("ListenAddress 127.0.0.1:"+accountsPort+"\nHostKey /etc/ssh/hostkey\nAuthorizedKeysFile /etc/ssh/%u.keys\n"+
 		"PermitRootLogin forced-commands-only\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nStrictModes no\nUsePAM no\n"+
-		"PidFile none\nMaxStartups 100\nMaxSessions 100\nLogLevel ERROR\n"), 0o644))
+		"SetEnv TMPDIR=/run/tmp\nPidFile none\nMaxStartups 100\nMaxSessions 100\nLogLevel ERROR\n"), 0o644))
 	p := start(a.t, exec.Command("/usr/sbin/sshd", "-D", "-e"))
 	until(a.t, "sshd listens", func() bool {
 		select {
@@ -106,7 +108,7 @@ func (a *accounts) keygen(name string) {
 // options stand in authorized_keys, and with more lines in ssh_config.
 func (a *accounts) host(name, user, options string, more ...string) {
 	a.t.Helper()
-	key := filepath.Join(a.dir, name)
+	key := filepath.Join(a.dir, "key of "+name)
 	a.keygen(key)
 	public, err := os.ReadFile(key + ".pub")
 	must(a.t, err)
@@ -114,7 +116,7 @@ func (a *accounts) host(name, user, options string, more ...string) {
 	must(a.t, os.WriteFile("/etc/ssh/"+user+".keys", []byte(a.keys[user]), 0o644))
 	f, err := os.OpenFile("/etc/ssh/ssh_config", os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
 	must(a.t, err)
-	_, err = fmt.Fprintf(f, "Host %s\n\tHostName 127.0.0.1\n\tPort %s\n\tUser %s\n\tIdentityFile %s\n\tIdentitiesOnly yes\n\tIdentityAgent none\n"+
+	_, err = fmt.Fprintf(f, "Host %s\n\tHostName 127.0.0.1\n\tPort %s\n\tUser %s\n\tIdentityFile \"%s\"\n\tIdentitiesOnly yes\n\tIdentityAgent none\n"+
 		"\tKexAlgorithms curve25519-sha256\n\tControlPath /run/%s\n\t%s\n", name, accountsPort, user, key, name, strings.Join(more, "\n\t"))
 	must(a.t, err)
 	must(a.t, f.Close())

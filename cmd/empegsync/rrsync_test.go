@@ -199,6 +199,8 @@ func TestRrsyncRefuses(t *testing.T) {
 		{"", []string{"-a", "src/", "h:../outside/"}, `".."`},
 		{"one=served two=src", []string{"-a", "h:three/", "got/"}, "one, two"},
 		{"one=served two=src", []string{"-a", "src/", "h:"}, "one, two"},
+		{"one=served two=src", []string{"-a", "h:one", "got/"}, "write one/"},
+		{"one=served two=src", []string{"-aR", "h:/one/sub/", "got/"}, "one/./PATH"},
 	} {
 		for _, program := range []string{"rsync", "ours"} {
 			t.Run(fmt.Sprint(program, c.flags, strings.Join(c.args, " ")), func(t *testing.T) {

@@ -50,6 +50,7 @@ func newKeeper(t *testing.T) *accounts {
 // TestEveryProtocolOverSSH: the command lines that people make backups with, with
 // Debian's rsync on one side in each protocol since 26, and this program on the other.
 func TestEveryProtocolOverSSH(t *testing.T) {
+	t.Parallel()
 	if !inWorld(t) {
 		return
 	}
@@ -73,7 +74,7 @@ func TestEveryProtocolOverSSH(t *testing.T) {
 				must(t, os.WriteFile(dir+"/got/not there", nil, 0o644))
 				run := func(client []string, more ...string) result {
 					t.Helper()
-					words := append(slices.Clone(client), "-e", "ssh -i "+a.dir+"/shell", "-avzx", "--numeric-ids", "--delete", "--progress")
+					words := append(slices.Clone(client), "-e", "ssh -i '"+a.dir+"/key of shell'", "-avzx", "--numeric-ids", "--delete", "--progress")
 					return a.run(append(words, more...)...)
 				}
 				r := run(c.shell, "-n", "shell:"+kept+"/", dir+"/got/")

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"path"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/empegsync/empegsync/pkg/rsync/client"
 	"github.com/empegsync/empegsync/pkg/rsync/options"
+	"github.com/empegsync/empegsync/pkg/rsync/proto"
 )
 
 // State is how a check went.
@@ -98,6 +100,10 @@ func (v *visit) all(ctx context.Context) error {
 		return v.daemon(ctx)
 	case e.Cause == client.CauseRestricted:
 		return v.restricted(ctx, a)
+	case isVersion(a.Out):
+		v.add("forced", Failed, "let it look at what is asked for: command=\"empegsync rrsync -ro DIR\" (or Debian's rrsync) in ~/.ssh/authorized_keys there",
+			"the key's forced command is one fixed rsync: it serves the very options and path that stand there, whatever a client asks for")
+		return nil
 	}
 	if len(a.Out) == 0 { // rrsync lets "true" through, and nothing else
 		if a, err = v.ask(ctx, nil, "tty"); err != nil {
@@ -126,6 +132,11 @@ func (v *visit) all(ctx context.Context) error {
 		return v.roundTrip(ctx)
 	}
 	return nil
+}
+
+// isVersion reports whether an answer is how an rsync begins that is made to talk.
+func isVersion(out []byte) bool {
+	return len(out) >= 4 && proto.IsVersion(binary.LittleEndian.Uint32(out))
 }
 
 // Text writes a report for people, a line a check and one below it for what to

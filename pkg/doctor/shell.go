@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"path"
 	"strconv"
 	"strings"
 	"time"
@@ -16,7 +17,10 @@ import (
 func (v *visit) clean(ctx context.Context, a client.Answer) (bool, error) {
 	if len(a.Out) > 0 {
 		e := client.Explain(a)
-		if e.Cause == client.CauseText || e.Cause == client.CauseVersion {
+		if (e.Cause == client.CauseText || e.Cause == client.CauseVersion) && !v.obeys(ctx) {
+			e.Says = fmt.Sprintf("the key's forced command runs in the place of what is asked for, and is no rsync: it says %q", a.Out[:min(len(a.Out), 200)])
+			e.Fix = "look at command= of this key in ~/.ssh/authorized_keys there, or use another key"
+		} else if e.Cause == client.CauseText || e.Cause == client.CauseVersion {
 			e.Says = fmt.Sprintf("\"true\" must print nothing, but something prints at each login: %q", a.Out[:min(len(a.Out), 200)])
 			if where := v.find(ctx, a.Out); where != "" {
 				e.Fix = where + "; let it print to a terminal only (case $- in *i*) ... ;; esac), or take it out"
@@ -44,6 +48,12 @@ func (v *visit) clean(ctx context.Context, a client.Answer) (bool, error) {
 	}
 	v.add("shell", OK, "", "prints nothing of its own, and all 256 byte values come back")
 	return true, nil
+}
+
+// obeys reports whether what is asked for is what runs there.
+func (v *visit) obeys(ctx context.Context) bool {
+	a, err := v.ask(ctx, nil, "echo", "empegsync", "doctor")
+	return err == nil && bytes.Contains(a.Out, []byte("empegsync doctor"))
 }
 
 // The marks between which find's answer stands, whatever the shell prints before.
@@ -83,7 +93,7 @@ func (v *visit) find(ctx context.Context, text []byte) string {
 		if _, err := strconv.Atoi(number); !ok || !ok2 || err != nil || !strings.HasPrefix(name, "/") {
 			continue
 		}
-		if strings.Contains(name, "motd") {
+		if strings.HasPrefix(path.Base(name), "motd") {
 			motd = name
 			continue
 		}

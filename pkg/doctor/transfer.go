@@ -3,8 +3,8 @@ package doctor
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -63,29 +63,58 @@ func (v *visit) failed(name string, err error, l *listener, fix string) {
 	v.add(name, Failed, fix, "%s", strings.Join(lines, "; "))
 }
 
-// protocol shakes hands and lists one place, which tells what both sides speak.
-func (v *visit) protocol(ctx context.Context, place string) bool {
-	c, l, err := v.client("-d")
+// attempt is how a small transfer has gone.
+type attempt struct {
+	agreed *session.Agreed // nil: the handshake has failed
+	err    error
+	heard  *listener
+}
+
+// well reports whether the host's rsync has done what was wanted.
+func (a attempt) well() bool { return a.agreed != nil && (a.err == nil || client.Partial(a.err)) }
+
+// list lists one place there.
+func (v *visit) list(ctx context.Context, place string) attempt {
+	c, l, err := v.client("-r", "--exclude=*") // as a backup does, but of nothing
 	if err != nil {
-		v.add("protocol", Failed, "", "%v", err)
-		return false
+		return attempt{err: err, heard: l}
 	}
-	var agreed *session.Agreed
-	c.Agreed = func(a session.Agreed) { agreed = &a }
+	a := attempt{heard: l}
+	c.Agreed = func(g session.Agreed) { a.agreed = &g }
 	ctx, stop := context.WithTimeout(ctx, v.Timeout)
 	defer stop()
 	from := v.Host
 	from.Path = place
-	_, err = c.ListFiles(ctx, []client.Remote{from}, func(*filelist.Entry) {})
-	if agreed == nil || err != nil && !client.Partial(err) {
-		if err == nil {
-			err = fmt.Errorf("the session ended early")
-		}
-		v.failed("protocol", err, l, "")
+	_, a.err = c.ListFiles(ctx, []client.Remote{from}, func(*filelist.Entry) {})
+	if a.err == nil && a.agreed == nil {
+		a.err = errors.New("the session ended early")
+	}
+	return a
+}
+
+// protocol shakes hands and lists one place, which tells what both sides speak.
+func (v *visit) protocol(ctx context.Context, place string) bool {
+	a := v.list(ctx, place)
+	if !a.well() {
+		v.failed("protocol", a.err, a.heard, "")
 		return false
 	}
-	v.add("protocol", OK, "", "both sides speak %d, with checksum %s", agreed.Caps.Version, agreed.FileSum)
+	v.speak(a.agreed)
 	return true
+}
+
+// speak tells what both sides have agreed on, and what that covers.
+func (v *visit) speak(a *session.Agreed) {
+	choose := func(has bool, yes, no string) string {
+		if has {
+			return yes
+		}
+		return no
+	}
+	v.add("protocol", OK, "", "both sides speak %d: %s, %s, %s, checksum %s", a.Caps.Version,
+		choose(a.Caps.IncRecurse, "lists in parts", "the whole list first"),
+		choose(a.Caps.NsecTimes, "times to the nanosecond", "times to the second"),
+		choose(a.Caps.Attributes, "-A and -X", "neither -A nor -X"), a.FileSum)
 }
 
 // roundTrip sends a file there and fetches it back.
@@ -109,27 +138,29 @@ func (v *visit) roundTrip(ctx context.Context) error {
 		return err
 	}
 	defer os.RemoveAll(here)
-	data := bytes.Repeat([]byte("all sorts of bytes \x00\x01\r\n\xff"), 1000)
-	if err := os.WriteFile(filepath.Join(here, "probe"), data, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(here, "probe"), probe(), 0o600); err != nil {
 		return err
 	}
-	l, err := v.push(ctx, filepath.Join(here, "probe"), there+"/")
-	if err == nil {
+	went := v.push(ctx, filepath.Join(here, "probe"), there+"/")
+	if went.err == nil {
 		back := filepath.Join(here, "back")
-		if l, err = v.pull(ctx, there+"/probe", back); err == nil {
-			got, rerr := os.ReadFile(back)
-			if err = rerr; err == nil && !bytes.Equal(got, data) {
-				err = fs.ErrInvalid
+		if went = v.pull(ctx, there+"/probe", back); went.err == nil {
+			got, err := os.ReadFile(back)
+			if went.err = err; err == nil && !bytes.Equal(got, probe()) {
+				went.err = errors.New("the file that came back is another one")
 			}
 		}
 	}
-	if err != nil {
-		v.failed("round trip", err, l, "")
+	if went.err != nil {
+		v.failed("round trip", went.err, went.heard, "")
 		return nil
 	}
 	v.add("round trip", OK, "", "a file went there and came back the same")
 	return nil
 }
+
+// probe is what a file holds that is sent.
+func probe() []byte { return bytes.Repeat([]byte("all sorts of bytes \x00\x01\r\n\xff"), 1000) }
 
 // isTemp reports whether a path looks like one that mktemp makes, fit to be named
 // in a command.
@@ -139,32 +170,36 @@ func isTemp(name string) bool {
 	})
 }
 
-func (v *visit) push(ctx context.Context, from, to string) (*listener, error) {
-	c, l, err := v.client("-t")
+// push sends a file there, with more of rsync's words.
+func (v *visit) push(ctx context.Context, from, to string, words ...string) attempt {
+	c, l, err := v.client(append(words, "-t")...)
 	if err != nil {
-		return l, err
+		return attempt{err: err, heard: l}
 	}
 	sources, done, err := server.OpenSources([]string{from}, c.Options)
 	if err != nil {
-		return l, err
+		return attempt{err: err, heard: l}
 	}
 	defer done()
+	a := attempt{heard: l}
+	c.Agreed = func(g session.Agreed) { a.agreed = &g }
 	ctx, stop := context.WithTimeout(ctx, v.Timeout)
 	defer stop()
 	place := v.Host
 	place.Path = to
-	_, err = c.Push(ctx, sources, place)
-	return l, err
+	_, a.err = c.Push(ctx, sources, place)
+	return a
 }
 
-func (v *visit) pull(ctx context.Context, from, to string) (*listener, error) {
+// pull fetches a file from there.
+func (v *visit) pull(ctx context.Context, from, to string) attempt {
 	c, l, err := v.client("-t")
 	if err != nil {
-		return l, err
+		return attempt{err: err, heard: l}
 	}
 	dest, err := server.OpenDest(to, c.Options, func(string) {})
 	if err != nil {
-		return l, err
+		return attempt{err: err, heard: l}
 	}
 	defer dest.Root.Close()
 	ctx, stop := context.WithTimeout(ctx, v.Timeout)
@@ -172,7 +207,7 @@ func (v *visit) pull(ctx context.Context, from, to string) (*listener, error) {
 	place := v.Host
 	place.Path = from
 	_, err = c.Pull(ctx, []client.Remote{place}, dest)
-	return l, err
+	return attempt{err: err, heard: l}
 }
 
 // daemon looks at a key whose command= is a daemon.
@@ -208,10 +243,41 @@ func (v *visit) daemon(ctx context.Context) error {
 	return nil
 }
 
-// restricted looks at a key whose command= lets only rsync through.
+// restricted looks at a key whose command= lets only rsync through: what it may do
+// with the folder it is for. Nothing is written, since what a key may not delete
+// would stay.
 func (v *visit) restricted(ctx context.Context, a client.Answer) error {
-	e := client.Explain(a)
-	v.add("forced", OK, "", "the key lets only rsync through: it refuses others, as it should (%s)", strings.TrimPrefix(e.Says, "the key's forced command has refused: "))
-	v.protocol(ctx, ".")
+	if said := strings.TrimPrefix(client.Explain(a).Says, "the key's forced command has refused: "); len(a.Err)+len(a.Out) > 0 {
+		v.add("forced", OK, "", "the key lets only rsync through: it refuses others, as it should (%s)", said)
+	} else {
+		v.add("forced", OK, "", "the key lets only rsync through")
+	}
+	here, err := os.MkdirTemp(v.Temp, "doctor")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(here)
+	if err := os.WriteFile(filepath.Join(here, "probe"), probe(), 0o600); err != nil {
+		return err
+	}
+	reads, writes := v.list(ctx, "."), v.push(ctx, filepath.Join(here, "probe"), ".", "-n")
+	what, agreed := "", reads.agreed
+	switch {
+	case reads.well() && writes.well():
+		what = "it may read and write there"
+	case reads.well():
+		what = "it may read there, and not write"
+	case writes.well():
+		what, agreed = "it may write there, and not read", writes.agreed
+	case agreed == nil:
+		v.failed("protocol", reads.err, reads.heard, "")
+		return nil
+	default: // such as a key with several folders
+		v.speak(agreed)
+		v.failed("rights", reads.err, reads.heard, "name what it allows in the paths of the backup; or change command= in ~/.ssh/authorized_keys there")
+		return nil
+	}
+	v.speak(agreed)
+	v.add("rights", OK, "", "%s (asked for the key's own folder, without writing anything); paths begin there: %s:", what, v.report.Host)
 	return nil
 }

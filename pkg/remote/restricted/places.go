@@ -66,6 +66,19 @@ func (p *places) named(arg string) (*Dir, string, error) {
 	return nil, "", refuse("%q: paths begin with one of the key's directories: %s", shorten(arg), strings.Join(names, ", "))
 }
 
+// sendable refuses what would come under names that the client has not asked for,
+// since it does not know that the directory is called otherwise here; it would
+// reject them.
+func sendable(d *Dir, arg string, relative bool) error {
+	switch {
+	case relative && !strings.Contains(arg, "/./"):
+		return refuse("%q: with --relative, write %s/./PATH: %s is this key's name for a directory", shorten(arg), d.Name, d.Name)
+	case !relative && path.Base(arg) == d.Name && strings.Trim(path.Clean("/"+arg), "/") == d.Name && !strings.HasSuffix(arg, "/"):
+		return refuse("%q: write %s/ for what is in it: %s is this key's name for a directory", shorten(arg), d.Name, d.Name)
+	}
+	return nil
+}
+
 // Names implements [server.Places].
 func (p *places) Names(file string, zeros bool) ([]string, error) {
 	d, rest, err := p.resolve(file, false)
@@ -93,7 +106,11 @@ func (p *places) Sources(ctx context.Context, opt *options.Options) (sources []t
 		if w.Pattern != "" {
 			arg = w.Pattern
 		}
-		d, rest, err := p.resolve(arg, opt.Relative && opt.FilesFrom == "")
+		relative := opt.Relative && opt.FilesFrom == ""
+		d, rest, err := p.resolve(arg, relative)
+		if err == nil && d.Name != "" {
+			err = sendable(d, arg, relative)
+		}
 		if err != nil {
 			done()
 			return nil, nil, err
