@@ -212,6 +212,22 @@ func Compare(a, b *Entry, dirsLast bool) int {
 	return comparePaths(a, b)
 }
 
+// CompareNames is [Compare] for names in one folder; of the modes, only the types
+// count.
+func CompareNames(a string, aMode uint32, b string, bMode uint32, dirsLast bool) int {
+	if !dirsLast {
+		return strings.Compare(a, b)
+	}
+	da, db := aMode&ModeType == ModeDir, bMode&ModeType == ModeDir
+	if da != db {
+		return cmp.Compare(btoi(da), btoi(db))
+	}
+	if !da {
+		return strings.Compare(a, b)
+	}
+	return compareDirNames(a, b)
+}
+
 func comparePlain(a, b *Entry) int {
 	na, nb := nameLen(a), nameLen(b)
 	for i := range min(na, nb) {
@@ -252,18 +268,16 @@ func compareSiblings(a, b *Entry) int {
 	if ra, rb := isRoot(a), isRoot(b); ra || rb {
 		return cmp.Compare(btoi(rb), btoi(ra))
 	}
-	da, db := a.IsDir(), b.IsDir()
-	if da != db {
-		return cmp.Compare(btoi(da), btoi(db))
-	}
-	if !da {
-		return strings.Compare(a.Base, b.Base)
-	}
-	n := min(len(a.Base), len(b.Base))
-	if c := strings.Compare(a.Base[:n], b.Base[:n]); c != 0 || len(a.Base) == len(b.Base) {
+	return CompareNames(a.Base, a.Mode, b.Base, b.Mode, true)
+}
+
+// compareDirNames compares folders' names, which a slash is thought to follow.
+func compareDirNames(a, b string) int {
+	n := min(len(a), len(b))
+	if c := strings.Compare(a[:n], b[:n]); c != 0 || len(a) == len(b) {
 		return c
 	}
-	return int(endOr(a.Base, n)) - int(endOr(b.Base, n))
+	return int(endOr(a, n)) - int(endOr(b, n))
 }
 
 // endOr returns the byte at i, or the slash that is thought to follow.

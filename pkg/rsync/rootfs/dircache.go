@@ -82,6 +82,23 @@ func (c *dirCache) get(path string) (d *dir, generation uint64, err error) {
 	return c.dirs[best].retain(), c.generation, nil
 }
 
+// have returns the handle kept for path, to be released by the caller; nil if there is none.
+func (c *dirCache) have(path string) *dir {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.n > 0 && c.dirs[0].path == path { // as a rule
+		return c.dirs[0].retain()
+	}
+	for i, d := range c.dirs[:c.n] {
+		if d.path == path {
+			copy(c.dirs[1:i+1], c.dirs[:i])
+			c.dirs[0] = d
+			return d.retain()
+		}
+	}
+	return nil
+}
+
 // put keeps d, unless a drop happened since generation or the cache is closed.
 func (c *dirCache) put(d *dir, generation uint64) {
 	c.mu.Lock()

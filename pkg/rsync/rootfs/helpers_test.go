@@ -103,7 +103,9 @@ func (p *place) lstat(path string) Info {
 	p.t.Helper()
 	var st unix.Stat_t
 	must(p.t, unix.Lstat(filepath.Join(p.dir, path), &st))
-	return infoOf(&st)
+	var info Info
+	info.set(&st)
+	return info
 }
 
 // save creates or replaces a file through the package.

@@ -1,6 +1,9 @@
 package rootfs
 
 import (
+	"strings"
+	"unsafe"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -60,8 +63,45 @@ func (r *Root) Lstat(path string) (info Info, err error) {
 	return info, err
 }
 
+// LstatIn is Lstat for base in the directory parent, "" for the root. It is for going through directories name by name: no
+// path is put together, and nothing allocated unless there is an error.
+func (r *Root) LstatIn(parent, base string) (info Info, err error) {
+	if parent == "" {
+		return r.Lstat(base)
+	}
+	if !isName(base) {
+		return info, pathError("lstat", parent+"/"+base, ErrBadPath)
+	}
+	d := r.cache.have(parent) // what is kept has been checked
+	if d == nil {
+		return r.Lstat(parent + "/" + base)
+	}
+	err = r.kernel.stat(d.fd, base, &info)
+	d.release()
+	if err != nil {
+		err = pathError("lstat", parent+"/"+base, err)
+	}
+	return info, err
+}
+
+// nameBuffer is room for nearly any name in a directory and a NUL; some file systems count characters of several bytes.
+const nameBuffer = 256
+
 // stat looks at name below fd, or at fd itself, an O_PATH handle perhaps, if name is "".
 func (k *kernel) stat(fd int, name string, info *Info) error {
+	if strings.IndexByte(name, 0) >= 0 {
+		return unix.EINVAL
+	}
+	if len(name) >= nameBuffer {
+		return k.statName(fd, &append([]byte(name), 0)[0], info)
+	}
+	var b [nameBuffer]byte // on the stack, where x/sys would allocate it
+	copy(b[:], name)
+	return k.statName(fd, &b[0], info)
+}
+
+// statName is stat for a name that a NUL ends.
+func (k *kernel) statName(fd int, name *byte, info *Info) error {
 	if narrowTime && !k.noStatx.Load() {
 		err := statx(fd, name, info)
 		if !isErrno(err, unix.ENOSYS, unix.EPERM) { // EPERM: a system call filter's way to say ENOSYS
@@ -70,20 +110,32 @@ func (k *kernel) stat(fd int, name string, info *Info) error {
 		k.noStatx.Store(true)
 	}
 	flags := unix.AT_SYMLINK_NOFOLLOW
-	if name == "" {
+	if *name == 0 {
 		flags |= unix.AT_EMPTY_PATH
 	}
 	var st unix.Stat_t
 	for {
-		err := unix.Fstatat(fd, name, &st, flags)
+		err := fstatat(fd, name, &st, flags)
 		if err == unix.EINTR {
 			continue
 		}
 		if err == nil {
-			*info = infoOf(&st)
+			info.set(&st)
 		}
 		return err
 	}
+}
+
+// fstatat is unix.Fstatat without a copy of the name where that can be had.
+func fstatat(fd int, name *byte, st *unix.Stat_t, flags int) error {
+	if sysStatAt == 0 {
+		return unix.Fstatat(fd, unix.BytePtrToString(name), st, flags)
+	}
+	_, _, errno := unix.Syscall6(sysStatAt, uintptr(fd), uintptr(unsafe.Pointer(name)), uintptr(unsafe.Pointer(st)), uintptr(flags), 0, 0)
+	if errno != 0 {
+		return errno
+	}
+	return nil
 }
 
 // fstat looks at the open file fd: quicker than stat, but not for O_PATH handles on kernels before 3.6.
@@ -94,17 +146,17 @@ func (k *kernel) fstat(fd int, info *Info) error {
 	var st unix.Stat_t
 	err := again(func() error { return unix.Fstat(fd, &st) })
 	if err == nil {
-		*info = infoOf(&st)
+		info.set(&st)
 	}
 	return err
 }
 
-// infoOf converts: the fields' widths differ between architectures.
-func infoOf(st *unix.Stat_t) Info {
+// set converts: the fields' widths differ between architectures.
+func (i *Info) set(st *unix.Stat_t) {
 	sec, nsec := st.Mtim.Unix()
 	atime, _ := st.Atim.Unix()
 	csec, cnsec := st.Ctim.Unix()
-	return Info{
+	*i = Info{
 		Mode: st.Mode, UID: st.Uid, GID: st.Gid, Size: st.Size,
 		Mtime: sec, MtimeNsec: uint32(nsec), Atime: atime, Ctime: csec, CtimeNsec: uint32(cnsec),
 		Rdev: st.Rdev, Dev: st.Dev, Ino: st.Ino, Nlink: uint64(st.Nlink),
@@ -112,24 +164,25 @@ func infoOf(st *unix.Stat_t) Info {
 }
 
 // statx is stat with times of 64 bits on 32-bit machines.
-func statx(fd int, name string, info *Info) error {
-	const mask = unix.STATX_BASIC_STATS
+func statx(fd int, name *byte, info *Info) error {
 	var st unix.Statx_t
 	for {
-		err := unix.Statx(fd, name, unix.AT_SYMLINK_NOFOLLOW|unix.AT_EMPTY_PATH, mask, &st)
+		_, _, err := unix.Syscall6(unix.SYS_STATX, uintptr(fd), uintptr(unsafe.Pointer(name)),
+			unix.AT_SYMLINK_NOFOLLOW|unix.AT_EMPTY_PATH, unix.STATX_BASIC_STATS, uintptr(unsafe.Pointer(&st)), 0)
 		if err == unix.EINTR {
 			continue
 		}
-		if err == nil {
-			*info = Info{
-				Mode: uint32(st.Mode), UID: st.Uid, GID: st.Gid, Size: int64(st.Size),
-				Mtime: st.Mtime.Sec, MtimeNsec: st.Mtime.Nsec, Atime: st.Atime.Sec,
-				Ctime: st.Ctime.Sec, CtimeNsec: st.Ctime.Nsec,
-				Rdev: unix.Mkdev(st.Rdev_major, st.Rdev_minor), Dev: unix.Mkdev(st.Dev_major, st.Dev_minor),
-				Ino: st.Ino, Nlink: uint64(st.Nlink),
-			}
+		if err != 0 {
+			return err
 		}
-		return err
+		*info = Info{
+			Mode: uint32(st.Mode), UID: st.Uid, GID: st.Gid, Size: int64(st.Size),
+			Mtime: st.Mtime.Sec, MtimeNsec: st.Mtime.Nsec, Atime: st.Atime.Sec,
+			Ctime: st.Ctime.Sec, CtimeNsec: st.Ctime.Nsec,
+			Rdev: unix.Mkdev(st.Rdev_major, st.Rdev_minor), Dev: unix.Mkdev(st.Dev_major, st.Dev_minor),
+			Ino: st.Ino, Nlink: uint64(st.Nlink),
+		}
+		return nil
 	}
 }
 

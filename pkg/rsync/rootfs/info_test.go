@@ -215,3 +215,80 @@ func TestOpenNeverBlocks(t *testing.T) {
 		}
 	})
 }
+
+// TestLstatIn: what Lstat says, whether or not the directory is known already, and no way out of it.
+func TestLstatIn(t *testing.T) {
+	everywhere(t, func(t *testing.T, p *place) {
+		p.put("top", "1")
+		p.put("dir/sub/file", "hello")
+		p.link("sub", "dir/link")
+		long := strings.Repeat("x", 255)
+		p.put("dir/"+long, "")
+		for range 2 {
+			for _, name := range []string{"dir/sub/file", "dir/link", "dir/sub", "dir/" + long} {
+				parent, base := split(name)
+				got, err := p.LstatIn(parent, base)
+				must(t, err)
+				if diff := cmp.Diff(p.lstat(name), got); diff != "" {
+					t.Errorf("%s (-want +got)\n%s", name, diff)
+				}
+			}
+			if got, err := p.LstatIn("", "top"); err != nil || got.Size != 1 {
+				t.Errorf("top: %+v, %v", got, err)
+			}
+			for _, bad := range []struct {
+				parent, base string
+				want         error
+			}{
+				{"dir", "none", fs.ErrNotExist}, {"dir", "", ErrBadPath}, {"dir", "..", ErrBadPath}, {"dir", "sub/file", ErrBadPath},
+				{"dir", "a\x00b", ErrBadPath}, {"dir", ".", ErrBadPath}, {"../dir", "file", ErrEscapes}, {"none", "file", fs.ErrNotExist},
+				{"dir/link", "file", ErrSymlink}, {"", "..", ErrEscapes}, {"dir", strings.Repeat("x", 256), unix.ENAMETOOLONG},
+			} {
+				_, err := p.LstatIn(bad.parent, bad.base)
+				wantErr(t, err, bad.want)
+			}
+		}
+	})
+}
+
+// TestLook: a directory looked at in windows, each in the order asked for, is the directory; what has vanished is left out.
+func TestLook(t *testing.T) {
+	everywhere(t, func(t *testing.T, p *place) {
+		var want []string
+		for i := range 100 {
+			name := fmt.Sprintf("f%02d%s", i*37%100, strings.Repeat("x", i))
+			p.put("dir/"+name, name)
+			want = append(want, name)
+		}
+		slices.Sort(want)
+		var names Names
+		for range 2 { // used twice
+			must(t, p.ReadNames("dir", &names))
+			names.Sort(func(a string, _ uint32, b string, _ uint32) int { return strings.Compare(a, b) })
+			if !names.Typed() || names.Type(0) != unix.S_IFREG || names.Name(0) != want[0] {
+				t.Errorf("first is %q, %o", names.Name(0), names.Type(0))
+			}
+			var got []string
+			var infos []NamedInfo
+			for from := 0; from < names.Len(); from += 7 {
+				if infos = names.Look(from, min(from+7, names.Len()), infos[:0]); from == 0 {
+					must(t, os.Remove(p.dir+"/dir/"+want[50]))
+				}
+				for _, in := range infos {
+					got = append(got, in.Name)
+					if in.Err != nil || in.Size != int64(len(in.Name)) {
+						t.Errorf("%s: %d bytes, %v", in.Name, in.Size, in.Err)
+					}
+				}
+			}
+			if diff := cmp.Diff(slices.Delete(slices.Clone(want), 50, 51), got); diff != "" {
+				t.Errorf("(-want +got)\n%s", diff)
+			}
+			p.put("dir/"+want[50], want[50])
+		}
+		wantErr(t, p.ReadNames("none", &names), fs.ErrNotExist)
+		if names.Len() != 0 {
+			t.Errorf("%d names of a directory that is not there", names.Len())
+		}
+	})
+}

@@ -100,7 +100,8 @@ func TestSetMetadataSkips(t *testing.T) {
 		for path := range settable() {
 			var before, after unix.Stat_t
 			must(t, unix.Lstat(p.dir+"/"+path, &before))
-			have := infoOf(&before)
+			var have Info
+			have.set(&before)
 			m := Meta{Fields: FieldMode | FieldUID | FieldGID | FieldMtime, Mode: have.Perm(), UID: have.UID, GID: have.GID,
 				Mtime: have.Mtime, MtimeNsec: have.MtimeNsec}
 			must(t, p.SetMetadata(path, m))

@@ -57,6 +57,20 @@ func CheckPath(path string) error {
 	return bad
 }
 
+// isName reports whether base is a single clean component.
+func isName(base string) bool {
+	switch base {
+	case "", ".", "..":
+		return false
+	}
+	for i := range len(base) {
+		if base[i] == '/' || base[i] == 0 {
+			return false
+		}
+	}
+	return true
+}
+
 // split cuts a checked path into its directory ("." for the root) and last component.
 func split(path string) (dir, base string) {
 	if i := strings.LastIndexByte(path, '/'); i >= 0 {

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"encoding/binary"
 	"slices"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -49,77 +50,149 @@ func (r *Root) ScanDir(path string, visit func(name []byte, typ uint32) error) e
 
 // ReadDir returns the entries of the directory path, unsorted.
 func (r *Root) ReadDir(path string) ([]DirEntry, error) {
-	var list nameList
-	err := r.ScanDir(path, func(name []byte, typ uint32) error {
-		list.add(0, name, typ)
-		return nil
-	})
-	if err != nil {
+	var names Names
+	if err := r.ReadNames(path, &names); err != nil {
 		return nil, err
 	}
-	entries := make([]DirEntry, len(list.at))
-	all := string(list.names)
-	for i, e := range list.at {
-		entries[i] = DirEntry{Name: all[e.start:e.end], Type: e.typ}
+	names.Close()
+	entries := make([]DirEntry, len(names.at))
+	for i, e := range names.at {
+		entries[i] = DirEntry{Name: e.name, Type: e.typ}
 	}
 	return entries, nil
 }
 
 // ReadDirInfo returns the entries of the directory path, each with its Info, in no useful order. An entry that vanishes
 // meanwhile is left out; one that cannot be looked at has its Err set and the rest is still read.
-//
-// Entries are looked at in the order of their inode numbers: on a disk that is how inodes lie, so a cold survey moves the
-// heads once over the inode tables instead of back and forth.
 func (r *Root) ReadDirInfo(path string) ([]NamedInfo, error) {
-	fd, err := r.openDir(path)
-	if err != nil {
+	var names Names
+	if err := r.ReadNames(path, &names); err != nil {
 		return nil, err
 	}
-	defer closeFD(fd)
-	buf := r.buffers.Get().(*[]byte)
-	defer r.buffers.Put(buf)
-	var list nameList
-	err = getdents(fd, *buf, func(ino uint64, name []byte, typ uint32) error {
-		list.add(ino, name, typ)
-		return nil
-	})
-	if err != nil {
-		return nil, pathError("read directory", path, err)
-	}
-	slices.SortFunc(list.at, func(a, b listed) int { return cmp.Compare(a.ino, b.ino) })
-	infos := make([]NamedInfo, 0, len(list.at))
-	all := string(list.names)
-	for _, e := range list.at {
-		infos = append(infos, NamedInfo{Name: all[e.start:e.end]})
-		n := &infos[len(infos)-1] // looked up in place: no copy, nothing allocated
-		err := r.kernel.stat(fd, n.Name, &n.Info)
-		switch err {
-		case nil:
-		case unix.ENOENT:
-			infos = infos[:len(infos)-1]
-		default:
-			n.Err = pathError("lstat", join(path, n.Name), err)
-		}
-	}
-	return infos, nil
+	return names.Look(0, names.Len(), nil), nil
 }
 
-// nameList collects names of a directory in one block of memory instead of one each.
-type nameList struct {
-	names []byte
+// Names are the entries of a directory in little memory, for those who want to sort them before they look at them. The zero
+// value has none and can be used again and again. For one goroutine.
+type Names struct {
+	kernel *kernel
+	path   string
+	fd     int // of the directory plus one, 0: closed
+
 	at    []listed
+	order []int32 // what Look sorts
+	text  []byte  // room for names
 }
 
 type listed struct {
-	ino        uint64
-	start, end uint32 // into names; four billion bytes of names in one directory are more than its memory would hold
-	typ        uint32
+	ino  uint64
+	name string // with a NUL behind it
+	typ  uint32
 }
 
-func (l *nameList) add(ino uint64, name []byte, typ uint32) {
-	start := len(l.names)
-	l.names = append(l.names, name...)
-	l.at = append(l.at, listed{ino: ino, start: uint32(start), end: uint32(len(l.names)), typ: typ})
+// Blocks of names: the first is small, as most directories are.
+const (
+	firstNames = 512
+	mostNames  = 16 << 10
+)
+
+// Len is how many there are.
+func (n *Names) Len() int { return len(n.at) }
+
+// Name is a name; it stays valid.
+func (n *Names) Name(i int) string { return n.at[i].name }
+
+// Type is as DirEntry.Type.
+func (n *Names) Type(i int) uint32 { return n.at[i].typ }
+
+// Typed reports whether the file system has told all types.
+func (n *Names) Typed() bool {
+	for i := range n.at {
+		if n.at[i].typ == 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// Sort sorts by a comparison as that of slices.SortFunc.
+func (n *Names) Sort(compare func(a string, aType uint32, b string, bType uint32) int) {
+	slices.SortFunc(n.at, func(a, b listed) int { return compare(a.name, a.typ, b.name, b.typ) })
+}
+
+func (n *Names) add(ino uint64, name []byte, typ uint32) {
+	if cap(n.text)-len(n.text) <= len(name) {
+		n.text = make([]byte, 0, max(min(max(2*cap(n.text), firstNames), mostNames), len(name)+1))
+	}
+	start := len(n.text)
+	n.text = append(append(n.text, name...), 0)
+	n.at = append(n.at, listed{ino: ino, name: unsafe.String(&n.text[start], len(name)), typ: typ}) // never written to again
+}
+
+// ReadNames puts the entries of the directory path into names, in place of what is there, unsorted. The directory stays open
+// until all have been looked at; call Close if that may not come about.
+func (r *Root) ReadNames(path string, names *Names) error {
+	names.Close()
+	clear(names.at)
+	names.at, names.kernel, names.path = names.at[:0], r.kernel, path
+	fd, err := r.openDir(path)
+	if err != nil {
+		return err
+	}
+	names.fd = fd + 1
+	buf := r.buffers.Get().(*[]byte)
+	defer r.buffers.Put(buf)
+	err = getdents(fd, *buf, func(ino uint64, name []byte, typ uint32) error {
+		names.add(ino, name, typ)
+		return nil
+	})
+	if err != nil {
+		names.Close()
+	}
+	return pathError("read directory", path, err)
+}
+
+// Close gives the directory's handle back; the names stay.
+func (n *Names) Close() {
+	if n.fd != 0 {
+		closeFD(n.fd - 1)
+		n.fd = 0
+	}
+}
+
+// Look appends to infos what the names from...to are, in their order; those that have vanished are left out, and one that
+// cannot be looked at has its Err set. Once the last name has been looked at the directory is closed.
+//
+// They are looked at in the order of their inode numbers: on a disk that is how inodes lie, so a cold survey moves the heads
+// once over the inode tables instead of back and forth.
+func (n *Names) Look(from, to int, infos []NamedInfo) []NamedInfo {
+	at := n.at[from:to]
+	n.order = n.order[:0]
+	for i := range at {
+		n.order = append(n.order, int32(i))
+	}
+	slices.SortFunc(n.order, func(a, b int32) int { return cmp.Compare(at[a].ino, at[b].ino) })
+	start := len(infos)
+	infos = slices.Grow(infos, len(at))[:start+len(at)]
+	vanished := false
+	for _, i := range n.order {
+		in := &infos[start+int(i)]
+		in.Name, in.Err = at[i].name, nil
+		switch err := n.kernel.statName(n.fd-1, unsafe.StringData(in.Name), &in.Info); err {
+		case nil:
+		case unix.ENOENT:
+			in.Name, vanished = "", true
+		default:
+			in.Err = pathError("lstat", join(n.path, in.Name), err)
+		}
+	}
+	if to == len(n.at) {
+		n.Close()
+	}
+	if vanished {
+		infos = slices.DeleteFunc(infos, func(in NamedInfo) bool { return in.Name == "" })
+	}
+	return infos
 }
 
 // openDir opens the directory path for listing or syncing.

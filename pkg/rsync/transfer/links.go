@@ -141,12 +141,15 @@ func referent(root *rootfs.Root, p string) (rootfs.Info, error) {
 	return to, err
 }
 
+// looksCloser reports whether files may be sent as something else than they are.
+func (w *walker) looksCloser() bool { return w.follows() || w.fakes() || w.opt.CopyDevices }
+
 // lookAll is look for what is in a folder.
 func (w *walker) lookAll(root *rootfs.Root, dir string, infos []rootfs.NamedInfo) {
-	every := w.fakes() || w.opt.CopyDevices
-	if !w.follows() && !every {
+	if !w.looksCloser() {
 		return
 	}
+	every := w.fakes() || w.opt.CopyDevices
 	for i := range infos {
 		in := &infos[i]
 		p := in.Name

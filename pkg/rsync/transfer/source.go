@@ -70,6 +70,7 @@ type walker struct {
 	buf     []byte
 	users   *names
 	groups  *names
+	spare   *listing // nil: in use, or there is none
 
 	folders [][]folder       // whose parts are still to come, a slice for each level
 	numbers int32            // folders that have been announced
@@ -154,6 +155,17 @@ func (w *walker) hidden(p string, isDir bool) bool {
 	return w.rules != nil && w.rules.Hidden(&w.sources[w.from], p, isDir)
 }
 
+// listing is what a folder's listing needs; each folder that is being listed
+// has one.
+type listing struct {
+	names rootfs.Names
+	infos []rootfs.NamedInfo
+}
+
+// lookWindow is how many files of a folder are looked at together: many, for the
+// sake of disks (see [rootfs.Names.Look]), but not all that a large folder has.
+const lookWindow = 2048
+
 // dir adds what is in a folder, files first, each in the protocol's order, so
 // that the list needs no sorting.
 func (w *walker) dir(root *rootfs.Root, dir string) error {
@@ -163,81 +175,116 @@ func (w *walker) dir(root *rootfs.Root, dir string) error {
 	if open, err := w.enter(dir); !open {
 		return err
 	}
-	infos, err := root.ReadDirInfo(dir)
-	if err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			w.setIOError(proto.IOErrVanished)
-			w.report(proto.TagWarning, "directory has vanished: %q", dir)
-			return nil
-		}
-		w.failFile("opendir %q failed: %v", dir, reason(err))
-		return nil
+	l := w.spare
+	if w.spare = nil; l == nil {
+		l = &listing{}
 	}
-	w.lookAll(root, dir, infos)
-	slices.SortFunc(infos, func(a, b rootfs.NamedInfo) int {
-		ea, eb := filelist.Entry{Base: a.Name, Mode: a.Mode}, filelist.Entry{Base: b.Name, Mode: b.Mode}
-		return filelist.Compare(&ea, &eb, w.Caps.DirsSortLast)
-	})
-	for _, in := range w.mounts(root, dir, infos) {
-		if err := w.child(root, dir, in); err != nil {
-			return err
+	err := root.ReadNames(dir, &l.names)
+	switch {
+	case err == nil:
+		err = w.children(root, dir, l)
+		l.names.Close()
+	case errors.Is(err, fs.ErrNotExist):
+		w.setIOError(proto.IOErrVanished)
+		w.report(proto.TagWarning, "directory has vanished: %q", dir)
+		err = nil
+	default:
+		w.failFile("opendir %q failed: %v", dir, reason(err))
+		err = nil
+	}
+	if l.names.Len() <= lookWindow { // else it is large, and others will not be
+		w.spare = l
+	}
+	return err
+}
+
+// children adds what is in a folder whose names have been read.
+func (w *walker) children(root *rootfs.Root, dir string, l *listing) error {
+	window := lookWindow
+	whole := w.looksCloser() || !l.names.Typed()
+	if whole { // what comes first is not known yet
+		window = max(l.names.Len(), 1)
+	} else {
+		l.names.Sort(func(a string, aType uint32, b string, bType uint32) int {
+			return filelist.CompareNames(a, aType, b, bType, w.Caps.DirsSortLast)
+		})
+	}
+	for from := 0; from < l.names.Len(); from += window {
+		l.infos = l.names.Look(from, min(from+window, l.names.Len()), l.infos[:0])
+		if whole {
+			w.lookAll(root, dir, l.infos)
+			slices.SortFunc(l.infos, func(a, b rootfs.NamedInfo) int {
+				return filelist.CompareNames(a.Name, a.Mode, b.Name, b.Mode, w.Caps.DirsSortLast)
+			})
+		}
+		infos := w.mounts(root, dir, l.infos)
+		for i := range infos {
+			if err := w.child(root, dir, &infos[i]); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-func (w *walker) child(root *rootfs.Root, dir string, in rootfs.NamedInfo) error {
-	p := in.Name
-	if dir != "." {
-		p = dir + "/" + p
+func (w *walker) child(root *rootfs.Root, dir string, in *rootfs.NamedInfo) error {
+	if dir == "." {
+		dir = ""
 	}
-	if w.hidden(p, in.IsDir()) {
+	e := filelist.Entry{Dir: dir, Base: in.Name}
+	if w.rules != nil && w.hidden(e.Path(), in.IsDir()) {
 		return nil
 	}
 	if in.Err != nil {
-		w.cannotLook(p, in.Err)
+		w.cannotLook(e.Path(), in.Err)
 		return nil
 	}
-	var mark filelist.Mark
-	into := in.IsDir() && w.opt.Recurse && !w.isMounted(p)
+	into := in.IsDir() && w.opt.Recurse && !w.isMounted(e.Path())
 	if in.IsDir() && !into {
-		mark = filelist.MarkNoContent
+		e.Mark = filelist.MarkNoContent
 	}
-	if err := w.add(root, p, in.Info, mark); err != nil || !into || w.Caps.IncRecurse {
+	if err := w.addEntry(root, &in.Info, e); err != nil || !into || w.Caps.IncRecurse {
 		return err
 	}
-	return w.dir(root, p)
+	return w.dir(root, e.Path())
 }
 
-// add puts an entry on the list and on the wire.
+// add puts what is at a path on the list and on the wire.
 func (w *walker) add(root *rootfs.Root, p string, in rootfs.Info, mark filelist.Mark) error {
-	if len(p) >= proto.MaxPath {
-		w.failFile("name of %d bytes is too long: %q...", len(p), p[:40])
+	e := filelist.Entry{Mark: mark}
+	e.SetPath(p)
+	return w.addEntry(root, &in, e)
+}
+
+// addEntry is add for an entry that has its name and mark.
+func (w *walker) addEntry(root *rootfs.Root, in *rootfs.Info, e filelist.Entry) error {
+	if len(e.Dir)+1+len(e.Base) >= proto.MaxPath {
+		w.failFile("name of %d bytes is too long: %q...", len(e.Path()), e.Path()[:40])
 		return nil
 	}
-	e := filelist.Entry{
-		Size: in.Size, Mtime: in.Mtime, Nsec: in.MtimeNsec, Mode: in.Mode,
-		UID: in.UID, GID: in.GID, Mark: mark, From: w.from,
-	}
+	e.Size, e.Mtime, e.Nsec, e.Mode = in.Size, in.Mtime, in.MtimeNsec, in.Mode
+	e.UID, e.GID, e.From = in.UID, in.GID, w.from
 	if w.opt.Atimes > 0 && !in.IsDir() {
 		e.SetAtime(in.Atime)
 	}
 	if !in.IsSymlink() {
 		e.Mode = w.Chmod.Apply(e.Mode)
 	}
-	e.SetPath(p)
 	if last := w.list.Last(); last != nil && last.Dir == e.Dir {
 		e.Dir = last.Dir
 	}
 	if w.opt.HardLinks && !in.IsDir() && filelist.NeedsInode(w.Caps, in.IsRegular(), in.Nlink) {
 		e.SetInode(in.Dev, in.Ino)
 	}
-	if ok := w.complete(root, p, in, &e); !ok {
+	if ok := w.complete(root, in, &e); !ok {
 		return nil
 	}
-	tail, ok := w.attributes(root, p, in, &e)
-	if !ok {
-		return nil
+	var tail []byte
+	if w.opt.ACLs || w.opt.Xattrs != 0 {
+		var ok bool
+		if tail, ok = w.attributes(root, e.Path(), *in, &e); !ok {
+			return nil
+		}
 	}
 	w.list.Add(e)
 	w.count(&e)
@@ -259,9 +306,10 @@ func (w *walker) add(root *rootfs.Root, p string, in rootfs.Info, mark filelist.
 }
 
 // complete adds what some kinds of entries have; false leaves the file out.
-func (w *walker) complete(root *rootfs.Root, p string, in rootfs.Info, e *filelist.Entry) bool {
+func (w *walker) complete(root *rootfs.Root, in *rootfs.Info, e *filelist.Entry) bool {
 	switch {
 	case in.IsSymlink() && w.opt.Links:
+		p := e.Path()
 		target, err := w.readlink(root, p)
 		if err != nil {
 			w.failFile("readlink %q failed: %v", p, reason(err))
@@ -276,6 +324,7 @@ func (w *walker) complete(root *rootfs.Root, p string, in rootfs.Info, e *fileli
 	case in.IsSpecial():
 		e.Size = 0
 	case in.IsRegular() && w.opt.Checksum:
+		p := e.Path()
 		sum, err := fileSum(root, p, w.openFlags(), w.ListSum)
 		if err != nil {
 			w.failFile("checksum of %q failed: %v", p, reason(err))
