@@ -9,7 +9,7 @@ import (
 // the folders below: the other side is not done with one part before it has the next.
 func TestLookAheadPastLargeFolder(t *testing.T) {
 	s := newSandbox(t)
-	for i := range 1500 {
+	for i := range 4500 {
 		s.write(fmt.Sprintf("%s/f%04d", s.src, i), nil, 1_000_000_000)
 	}
 	for i := range 3 {

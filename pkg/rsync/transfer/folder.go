@@ -25,24 +25,40 @@ type origin struct {
 	content bool // it is to be looked into
 }
 
-// lookAhead is how many entries the sender keeps ahead of the receiving side's
-// requests (rsync.h: MIN_FILECNT_LOOKAHEAD).
-const lookAhead = 1000
+// How many entries the sender keeps ahead of the receiving side's requests
+// (rsync.h: MIN_FILECNT_LOOKAHEAD, MAX_FILECNT_LOOKAHEAD): when fewer than enough
+// are left it lists until there are plenty, so that it is not woken for each part.
+const (
+	enoughAhead = 2000
+	plentyAhead = 4000
+)
 
-// lookAhead sends parts until enough entries are ahead, not counting the part that
+// lookAhead sends parts while too few entries are ahead, not counting the part that
 // the receiving side is at: it is not done with that before it has the next one
 // (flist.c:send_extra_file_list).
 func (s *sender) lookAhead() error {
-	enough := lookAhead
+	enough, plenty := enoughAhead, plentyAhead
 	if s.ahead > 0 {
-		enough = s.ahead
+		enough, plenty = s.ahead, s.ahead
 	}
-	for s.current != nil && !s.parts.isComplete() && s.parts.entries()-s.current.before-s.current.Len() < enough {
+	if s.entriesAhead() >= enough {
+		return nil
+	}
+	for s.current != nil && !s.parts.isComplete() && s.entriesAhead() < plenty {
 		if err := s.walker.nextPart(); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// entriesAhead is how many entries have been sent after the part that the
+// receiving side is at.
+func (s *sender) entriesAhead() int {
+	if s.current == nil {
+		return 0
+	}
+	return s.parts.entries() - s.current.before - s.current.Len()
 }
 
 // begin begins a part with what is in a folder; nil for the first one.

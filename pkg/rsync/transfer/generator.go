@@ -28,6 +28,7 @@ type generator struct {
 	flushAt        int                // bytes that wait before a flush, growing
 	flushed        time.Time          // when something was last handed over
 	steps          int                // calls of flushNow
+	untold         int                // entries of parts that are done with but for the sender's knowing
 	touch          map[int32]struct{} // folders whose times or modes are set at the end
 	lastDir        string             // folder last marked for touching
 	leaders        map[int32]int32    // later names of a file -> the first one

@@ -136,8 +136,9 @@ func (s *sender) done() (over bool, err error) {
 		if err != nil {
 			return false, err
 		}
-		if more {
-			return false, s.writeDone()
+		if more { // goes out when we have to wait, at the latest
+			_, err := s.W.Write(s.out.Append(nil, proto.IndexDone))
+			return false, err
 		}
 	}
 	if s.phase++; s.phase > s.phases() {

@@ -114,6 +114,10 @@ func (g *generator) redo(index int32) error {
 	return err
 }
 
+// toldAfter is after how many entries that are done with the sender hears of it,
+// so that it lists on while we are at work on what it keeps ahead of us.
+const toldAfter = 1000
+
 // closeParts tells the sender of parts that are done with, oldest first. The
 // last one stays open until another one has come or none will.
 func (g *generator) closeParts() error {
@@ -129,6 +133,12 @@ func (g *generator) closeParts() error {
 		}
 		g.open = next
 		g.leave(p)
+		if g.untold += p.Len(); g.untold >= toldAfter {
+			g.untold = 0
+			if err := g.W.Flush(); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
