@@ -25,7 +25,7 @@ func (g *generator) itemFlags(e *filelist.Entry, like basis, more proto.Item) pr
 		f |= proto.ItemSize
 	}
 	if g.keepsTime(e) {
-		if g.timeDiffers(e, have) {
+		if g.timeDiffers(e, &have) {
 			f |= proto.ItemTime
 		}
 	} else if more&(proto.ItemTransfer|proto.ItemLocalChange) != 0 && more&proto.ItemMatched == 0 {
@@ -34,7 +34,7 @@ func (g *generator) itemFlags(e *filelist.Entry, like basis, more proto.Item) pr
 	if g.opt.Atimes > 0 && !e.IsDir() && !e.IsLink() && e.Atime() != have.Atime {
 		f |= proto.ItemAtime
 	}
-	if g.permsDiffer(e, have) {
+	if g.permsDiffer(e, have.Mode) {
 		f |= proto.ItemPerms
 	}
 	if g.owners.setUID && g.owners.uid(e.UID) != have.UID {
@@ -85,7 +85,7 @@ func (g *generator) keep(index int32, e *filelist.Entry, p string, have rootfs.I
 	}
 	g.upToDate(index, e, p)
 	m := g.meta(e, have, true)
-	if !g.timeDiffers(e, have) {
+	if !g.timeDiffers(e, &have) {
 		m.Fields &^= rootfs.FieldMtime
 	}
 	if e.IsDir() {
@@ -155,7 +155,7 @@ func (g *generator) dir(index int32, e *filelist.Entry, p string, have rootfs.In
 	} else {
 		g.keep(index, e, p, have)
 	}
-	if g.keepsTime(e) && g.timeDiffers(e, have) {
+	if g.keepsTime(e) && g.timeDiffers(e, &have) {
 		g.touch[index] = struct{}{}
 	}
 	return g.deleteDuring(index, e, p)

@@ -36,6 +36,7 @@ type generator struct {
 	skipped        bool               // deletions were skipped, and said so
 	skippedDeletes int                // because of --max-delete
 	redoing        bool
+	plain          bool    // see isPlain
 	near           similar // for --fuzzy
 
 	// With a list that comes in parts:
@@ -50,6 +51,7 @@ type generator struct {
 func (g *generator) run() error {
 	g.sums = checksum.NewBlocks(g.FileSum, g.Seed, g.Caps.SeedFirst)
 	g.flushAt, g.flushed = 64, time.Now()
+	g.plain = g.isPlain()
 	g.part = g.parts.oldest()
 	work := g.whole
 	if g.Caps.IncRecurse {
@@ -147,12 +149,25 @@ func (g *generator) entry(index int32) error {
 	if g.Caps.IncRecurse && e.IsDir() && index >= g.part.Start {
 		return nil // its turn comes with its own part
 	}
-	p := g.path(e)
-	if g.rules != nil && g.rules.Refused(p, e.IsDir()) {
-		g.refuse(e, p)
-		return nil
+	var (
+		have   rootfs.Info
+		exists bool
+		err    error
+	)
+	plain := g.plain && e.IsRegular() && !g.redoing
+	if plain {
+		if have, exists, err = g.found(g.root.LstatIn(e.Dir, e.Base)); exists && g.staysAsItIs(e, &have) {
+			return nil
+		}
 	}
-	have, exists, err := g.lookupEntry(e, p)
+	p := g.path(e)
+	if !plain {
+		if g.rules != nil && g.rules.Refused(p, e.IsDir()) {
+			g.refuse(e, p)
+			return nil
+		}
+		have, exists, err = g.lookupEntry(e, p)
+	}
 	if err != nil {
 		g.failFile("stat %q failed: %v", p, reason(err))
 		return nil
@@ -223,6 +238,14 @@ func (r *receiver) lookup(p string) (rootfs.Info, bool, error) {
 		info, err = r.unfake(r.root, p, info)
 		return info, err == nil, err
 	}
+	return r.found(info, err)
+}
+
+// found makes of what lstat says whether something is there.
+func (r *receiver) found(info rootfs.Info, err error) (rootfs.Info, bool, error) {
+	if err == nil {
+		return info, true, nil
+	}
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		return rootfs.Info{}, false, nil
 	}
@@ -290,12 +313,12 @@ func (g *generator) unchangedAt(e *filelist.Entry, s spot, have rootfs.Info) boo
 	case g.opt.IgnoreTimes:
 		return false
 	}
-	return !g.timeDiffers(e, have)
+	return !g.timeDiffers(e, &have)
 }
 
 // timeDiffers compares modification times within --modify-window; only a
 // negative window looks at nanoseconds (util1.c:same_time).
-func (g *generator) timeDiffers(e *filelist.Entry, have rootfs.Info) bool {
+func (g *generator) timeDiffers(e *filelist.Entry, have *rootfs.Info) bool {
 	d := e.Mtime - have.Mtime
 	w := g.opt.ModifyWindow.Value
 	if w < 0 {

@@ -42,14 +42,14 @@ func (r *receiver) adopt(e *filelist.Entry) {
 
 // permsDiffer reports whether a file's permissions are told as changed
 // (generator.c:itemize).
-func (g *generator) permsDiffer(e *filelist.Entry, have rootfs.Info) bool {
+func (g *generator) permsDiffer(e *filelist.Entry, have uint32) bool {
 	switch {
 	case e.IsLink():
 		return false
 	case g.opt.Perms:
-		return (e.Mode^have.Mode)&filelist.ModePerm != 0
+		return (e.Mode^have)&filelist.ModePerm != 0
 	}
-	return g.opt.Executability && (e.Mode&anyExec != 0) != (have.Mode&anyExec != 0)
+	return g.opt.Executability && (e.Mode&anyExec != 0) != (have&anyExec != 0)
 }
 
 // mode returns the permission bits that an entry gets here (rsync.c:dest_mode,
