@@ -185,3 +185,42 @@ func TestVersionAndHelp(t *testing.T) {
 		}
 	}
 }
+
+// TestListOnlyTo: with a destination on another machine the other side lists what
+// it would get, and takes nothing.
+func TestListOnlyTo(t *testing.T) {
+	t.Parallel()
+	w := newTwin(t)
+	w.fill(t)
+	before := find(t, w.dir+"/real/dst") + find(t, w.dir+"/ours/dst")
+	for _, line := range []string{
+		"-av --list-only src/ SHELL:dst", "-d --list-only src/ SHELL:no/such/dst", "-a --delete --stats --list-only src SHELL:dst",
+		"-av --list-only --protocol=29 src/d src/big SHELL:dst", "-a --list-only src/ DAEMON:dst/", "--list-only --no-i-r -rl src/ SHELL:dst",
+	} {
+		var want []string
+		for _, c := range []struct{ side, with string }{{"real", ""}, {"ours", ""}, {"real", "--rsync-path=" + w.ours + " "}, {"ours", "--rsync-path=" + w.ours + " "}} {
+			r := w.run(t, c.side, c.with+line)
+			if r.code != 0 || r.err != "" {
+				t.Errorf("%s%s by %s: %s", c.with, line, c.side, r)
+			}
+			got := comparable(r.out)
+			if want == nil {
+				want = got
+			}
+			if d := cmp.Diff(want, got); d != "" {
+				t.Errorf("%s%s: Debian's (-) and %s's (+):\n%s", c.with, line, c.side, d)
+			}
+		}
+	}
+	if d := cmp.Diff(before, find(t, w.dir+"/real/dst")+find(t, w.dir+"/ours/dst")); d != "" {
+		t.Errorf("listing has changed something:\n%s", d)
+	}
+}
+
+// find describes what is in a folder.
+func find(t *testing.T, dir string) string {
+	t.Helper()
+	out, err := exec.Command("find", dir, "-printf", "%P %M %s %T@ %l\n").Output()
+	must(t, err)
+	return string(out)
+}

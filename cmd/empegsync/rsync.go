@@ -11,6 +11,7 @@ import (
 
 	"github.com/empegsync/empegsync/pkg/rsync/client"
 	"github.com/empegsync/empegsync/pkg/rsync/filelist"
+	"github.com/empegsync/empegsync/pkg/rsync/logformat"
 	"github.com/empegsync/empegsync/pkg/rsync/options"
 	"github.com/empegsync/empegsync/pkg/rsync/proto"
 	farend "github.com/empegsync/empegsync/pkg/rsync/server"
@@ -186,9 +187,6 @@ func (r *rsyncRun) run(ctx context.Context) (fmt.Stringer, error) {
 		return nil, err
 	}
 	list := r.opt.ListOnly != options.ListNo
-	if list && route.To != nil {
-		return nil, proto.Failf(proto.ExitUnsupported, "--list-only with a destination on another machine is not supported yet: leave out the destination")
-	}
 	r.prepare(ctx, route)
 	if r.client.SumList, r.client.CompressList, err = session.EnvironmentLists(os.Getenv, false); err != nil {
 		return nil, err
@@ -199,7 +197,7 @@ func (r *rsyncRun) run(ctx context.Context) (fmt.Stringer, error) {
 	start := time.Now()
 	var st transfer.Stats
 	switch {
-	case list:
+	case list && route.To == nil: // else the other side lists what we have
 		st, err = r.list(ctx, route)
 	case len(route.From) > 0, r.opt.ReadBatch != "":
 		st, err = r.pull(ctx, route)
@@ -319,7 +317,7 @@ func (r *rsyncRun) pull(ctx context.Context, route client.Route) (transfer.Stats
 func (r *rsyncRun) list(ctx context.Context, route client.Route) (transfer.Stats, error) {
 	show := func(e *filelist.Entry) {
 		if r.opt.Quiet == 0 {
-			fmt.Fprintln(r.out, client.ListLine(e, r.opt.HumanReadable, r.opt.Links, time.Local))
+			fmt.Fprintln(r.out, r.report.Safe(logformat.ListLine(e, r.opt.HumanReadable, r.opt.Links, time.Local)))
 		}
 	}
 	if len(route.From) > 0 {

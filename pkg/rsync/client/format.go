@@ -91,7 +91,7 @@ func (p *Printer) escape(letter byte, human int, r *record) (string, bool) {
 	case 'c':
 		return n(map[bool]int64{true: r.moved.Read, false: r.moved.Written}[p.here()]), true
 	case 'B':
-		return Permissions(e.Mode)[1:], true
+		return logformat.Permissions(e.Mode)[1:], true
 	case 'C':
 		return p.sum(r), true
 	case 'f':

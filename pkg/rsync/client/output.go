@@ -142,19 +142,19 @@ func (p *Printer) Deleted(path string, mode uint32) {
 // show prints a line on the standard output, names made safe, unless under -q.
 func (p *Printer) show(text string) {
 	if p.Options.Quiet == 0 {
-		p.line(p.Out, p.safe(text))
+		p.line(p.Out, p.Safe(text))
 	}
 }
 
 // log adds a line to the log file.
 func (p *Printer) log(text string) {
 	if p.Log != nil {
-		p.Log(p.safe(text))
+		p.Log(p.Safe(text))
 	}
 }
 
-// safe makes what is not printable visible; with -8 only control characters.
-func (p *Printer) safe(text string) string {
+// Safe makes what is not printable visible; with -8 only control characters.
+func (p *Printer) Safe(text string) string {
 	if p.Options.EightBit {
 		return EscapeControls(text)
 	}
@@ -182,7 +182,7 @@ func (p *Printer) Message(tag proto.Tag, text string) {
 		return
 	}
 	for l := range strings.SplitSeq(text, "\n") {
-		p.line(to, p.safe(l))
+		p.line(to, p.Safe(l))
 		if tag != proto.TagClient {
 			p.log(l)
 		}

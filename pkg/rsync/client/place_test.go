@@ -180,14 +180,3 @@ func TestNumber(t *testing.T) {
 		}
 	}
 }
-
-func TestPermissions(t *testing.T) {
-	for mode, want := range map[uint32]string{
-		0o100644: "-rw-r--r--", 0o040755: "drwxr-xr-x", 0o120777: "lrwxrwxrwx", 0o107755: "-rwsr-sr-t", 0o107644: "-rwSr-Sr-T",
-		0o041777: "drwxrwxrwt", 0o020600: "crw-------", 0o060000: "b---------", 0o010644: "prw-r--r--", 0o140700: "srwx------", 0: "?---------",
-	} {
-		if got := Permissions(mode); got != want {
-			t.Errorf("%o is %q, want %q", mode, got, want)
-		}
-	}
-}

@@ -187,7 +187,7 @@ func TestListHostile(t *testing.T) {
 	file := `\030\001f` + `\001\000\000\000` + `\000\000\000\000` // flags, name, size, time
 	for _, c := range []struct{ name, list, words string }{
 		{"an unrequested name", strings.Replace(file, `\001f`, `\001g`, 1) + `\244\201\000\000` + `\000` + `\000\000\000\000`, "rejecting unrequested file-list name: g"},
-		{"a file that was not asked for", file + `\244\201\000\000` + `\000` + `\000\000\000\000` + `\000\000\000\000\000\000`, "not asked for"},
+		{"a file that was not asked for", file + `\244\201\000\000` + `\000` + `\000\000\000\000` + `\000\000\000\000\000\200`, "not asked for"},
 		{"an end in the middle", file, "unexpected EOF"},
 		{"a name that climbs", strings.Replace(file, `\001f`, `\004../f`, 1) + `\244\201\000\000` + `\000`, "../f"},
 		{"a long name", `\102\377\377\377\177`, "name"},

@@ -206,7 +206,7 @@ func (p part) number(e *Event) string {
 	case 'l':
 		return Number(e.Entry.Size, p.human)
 	case 'B':
-		return permissions(e.Entry.Mode)
+		return Permissions(e.Entry.Mode)[1:]
 	case 'C':
 		if e.Sum == nil {
 			return strings.Repeat(" ", 2*e.SumSize)
@@ -250,28 +250,4 @@ func Number(n int64, human int) string {
 		s = s[:i] + "," + s[i:]
 	}
 	return s
-}
-
-// permissions writes mode bits like ls does. // lib/permstring.c
-func permissions(mode uint32) string {
-	b := []byte("rwxrwxrwx")
-	for i := range b {
-		if mode&(0o400>>i) == 0 {
-			b[i] = '-'
-		}
-	}
-	special := func(bit uint32, at int, set, bare byte) {
-		if mode&bit == 0 {
-			return
-		}
-		if b[at] == '-' {
-			b[at] = bare
-		} else {
-			b[at] = set
-		}
-	}
-	special(0o4000, 2, 's', 'S')
-	special(0o2000, 5, 's', 'S')
-	special(0o1000, 8, 't', 'T')
-	return string(b)
 }

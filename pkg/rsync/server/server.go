@@ -161,6 +161,11 @@ func (c *active) send(ctx context.Context, link transfer.Link, rules *filter.Rul
 }
 
 func (c *active) receive(ctx context.Context, link transfer.Link, rules *filter.Rules) error {
+	if c.Options.ListOnly != options.ListNo {
+		var err error
+		c.Stats, err = transfer.Receive(ctx, link, c.Options, transfer.Dest{}, c.Umask, nil, c)
+		return err
+	}
 	to, err := c.places.Dest(c.Options, c.tell)
 	if err != nil {
 		return err

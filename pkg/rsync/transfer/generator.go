@@ -129,6 +129,9 @@ func (g *generator) phases() error {
 
 // deletes returns when this side deletes.
 func (g *generator) deletes() options.DeleteMode {
+	if g.show != nil {
+		return options.DeleteNone
+	}
 	if g.opt.Delete == options.DeleteDefault {
 		if g.Caps.DeletesDuring {
 			return options.DeleteDuring
@@ -148,6 +151,10 @@ func (g *generator) entry(index int32) error {
 	}
 	if g.Caps.IncRecurse && e.IsDir() && index >= g.part.Start {
 		return nil // its turn comes with its own part
+	}
+	if g.show != nil {
+		g.show(e)
+		return nil
 	}
 	var (
 		have   rootfs.Info

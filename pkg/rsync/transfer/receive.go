@@ -57,10 +57,11 @@ type Dest struct {
 type receiver struct {
 	*common
 	dest   Dest
-	root   *rootfs.Root // where entries' paths start
-	name   string       // of the only file, if it is called something else here
-	fresh  bool         // root was made for this run
-	void   bool         // a dry run into a folder that is not there
+	root   *rootfs.Root          // where entries' paths start
+	name   string                // of the only file, if it is called something else here
+	fresh  bool                  // root was made for this run
+	void   bool                  // a dry run into a folder that is not there
+	show   func(*filelist.Entry) // nil unless files are only listed
 	owners *owners
 	umask  uint32
 	events events // receiving goroutine -> generating goroutine
@@ -94,6 +95,7 @@ func Receive(ctx context.Context, l Link, opt *options.Options, dest Dest, umask
 	r.events.signal = make(chan struct{}, 1)
 	r.commit.receiver = r
 	c.wake = r.events.poke
+	r.listing()
 	if l.Replay {
 		r.replay = newReplay()
 	}
@@ -113,12 +115,7 @@ func (r *receiver) run(ctx context.Context) error {
 	if list.Len() == 0 && !r.Server {
 		return nil // main.c:do_server_sender: the server has left
 	}
-	if r.dest.Accept != nil {
-		if err := r.dest.Accept(r.stats); err != nil {
-			return err
-		}
-	}
-	if err := r.resolve(list); err != nil {
+	if err := r.arrive(list); err != nil {
 		return err
 	}
 	defer r.close()
@@ -128,17 +125,30 @@ func (r *receiver) run(ctx context.Context) error {
 	if err := r.openFolders(); err != nil {
 		return err
 	}
-	if r.rules != nil {
-		r.rules.Start(r.root)
-	}
 	if err := r.both(ctx); err != nil {
 		return err
 	}
 	return r.finish()
 }
 
+// arrive opens the destination for this list.
+func (r *receiver) arrive(list *filelist.List) error {
+	if r.show != nil {
+		return nil
+	}
+	if r.dest.Accept != nil {
+		if err := r.dest.Accept(r.stats); err != nil {
+			return err
+		}
+	}
+	return r.resolve(list)
+}
+
 // openFolders opens what options name besides the destination.
 func (r *receiver) openFolders() error {
+	if r.rules != nil && r.show == nil {
+		r.rules.Start(r.root)
+	}
 	if r.void {
 		return nil
 	}
@@ -182,7 +192,7 @@ func (r *receiver) close() {
 	for _, f := range r.closers {
 		f()
 	}
-	if r.root != r.dest.Root {
+	if r.root != nil && r.root != r.dest.Root {
 		r.root.Close()
 	}
 }

@@ -49,6 +49,9 @@ type Link struct {
 	// the client: where no frames could carry it, and with --stderr=all. It may
 	// be called from any goroutine.
 	Tell func(line string)
+	// Show, if not nil, gets each entry in order where a receiving side is to list
+	// only; else a line goes where messages go.
+	Show func(*filelist.Entry)
 	// Nameless is set where ids are not to be turned into names or back here,
 	// while the lists of names still travel (rsyncd.conf: numeric ids).
 	Nameless bool

@@ -166,12 +166,6 @@ func (c *common) afterEntry() func(*wire.Reader, *filelist.Entry) {
 	return c.readAttributes
 }
 
-// AttributeReader is what a decoder's After needs for a list that is only
-// shown.
-func AttributeReader(l Link, opt *options.Options) func(*wire.Reader, *filelist.Entry) {
-	return newCommon(l, opt, nil, nil).afterEntry()
-}
-
 // CanKeep refuses options that the version has no place for
 // (compat.c:setup_protocol).
 func CanKeep(caps proto.Caps, opt *options.Options) error {
