@@ -32,6 +32,8 @@ type serveCmd struct {
 	rootFlag
 	Config  string `placeholder:"FILE" type:"path" help:"The rsyncd.conf; else the configuration of the installed player, else /etc/rsyncd.conf below the root, else the drives that are there, read only."`
 	Address string `placeholder:"HOST:PORT" help:"Listen here, whatever the file says. Port 0 lets the system choose."`
+	Status  string `placeholder:"[HOST:]PORT" help:"Show how it does on a page there; without HOST to this machine only."`
+	LogJSON bool   `name:"log-json" help:"Write the log as a JSON object a line."`
 	Check   bool   `help:"Only read the configuration and say what would be served."`
 }
 
@@ -39,10 +41,13 @@ type serveCmd struct {
 func (serveCmd) Help() string {
 	return `Serves in the foreground until it is told to stop (SIGTERM or Ctrl-C). The log
 goes to the file's "log file", else to standard error. Without a terminal, a
-hangup (kill -HUP) has it read the configuration again.
+hangup (kill -HUP) has it read the configuration again. With --status, or "status
+address" in the file, http://127.0.0.1:PORT/ shows who is connected and what
+moves, and /metrics the same for Prometheus.
 
 Examples:
   empegsync serve
+  empegsync serve --status 8731
   empegsync serve --config /etc/rsyncd.conf --address 0.0.0.0:8730`
 }
 
@@ -67,23 +72,28 @@ func (c *serveCmd) Run(ctx context.Context, s *streams) (err error) {
 	if err != nil {
 		return err
 	}
+	watch, err := openWatch(ctx, cfg, c.Status)
+	if err != nil {
+		return errors.Join(err, ln.Close())
+	}
 	remove, err := writePid(cfg.Global.PidFile, s.err)
 	if err != nil {
-		ln.Close()
-		return err
+		return errors.Join(err, ln.Close(), watch.close())
 	}
 	defer func() { err = errors.Join(err, remove()) }()
 	if err := become(cfg.Global.DaemonUID, cfg.Global.DaemonGID); err != nil {
-		ln.Close()
-		return err
+		return errors.Join(err, ln.Close(), watch.close())
 	}
 	fmt.Fprintf(s.out, "listening on %s, %s\n", ln.Addr(), origin)
-	log := slog.New(daemon.NewLogHandler(logs))
+	watch.ready(s.out)
+	json := c.LogJSON || cfg.Global.LogJSON
+	log := slog.New(watch.handler(lineHandler(json)(logs)))
 	log.Info("empegsync " + version + " starting, listening on " + ln.Addr().String())
 	srv := &daemon.Server{
-		Config: cfg, Log: log, Umask: umask(), Grace: grace, Motd: motd(cfg.Global.MotdFile, log),
-		Worker: spawner(logs),
+		Config: cfg, Log: log, Lines: lineHandler(json), Umask: umask(), Grace: grace, Motd: motd(cfg.Global.MotdFile, log),
+		Worker: spawner(watch.lines(logs), json),
 	}
+	defer watch.run(ctx, srv)()
 	defer c.reread(srv, log)()
 	tell(sd.SdNotifyReady)
 	stopping := sync.OnceFunc(func() { tell(sd.SdNotifyStopping) })
@@ -168,10 +178,22 @@ func hangupEnds() bool {
 	return true
 }
 
+// lineHandler makes the handlers of a daemon's logs.
+func lineHandler(json bool) func(io.Writer) slog.Handler {
+	if json {
+		return daemon.NewJSONHandler
+	}
+	return daemon.NewLogHandler
+}
+
 // spawner starts the workers of a daemon: this program's verb of that name.
-func spawner(stderr io.Writer) func(context.Context, *os.File, daemon.Job) error {
+func spawner(stderr io.Writer, json bool) func(context.Context, *os.File, daemon.Job) error {
+	words := []string{"worker"}
+	if json {
+		words = append(words, "--log-json")
+	}
 	return func(ctx context.Context, conn *os.File, job daemon.Job) error {
-		return daemon.Spawn(ctx, conn, job, stderr, "worker")
+		return daemon.Spawn(ctx, conn, job, stderr, words...)
 	}
 }
 
@@ -199,7 +221,7 @@ func (c *serveCmd) load() (*conf.Config, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	if err := checkSyslog(cfg); err != nil {
+	if err := errors.Join(checkSyslog(cfg), checkWatch(cfg)); err != nil {
 		return nil, "", err
 	}
 	cfg.Global = cfg.Global.Expanded(source{}.Env)
@@ -324,16 +346,18 @@ func inherited() (net.Conn, error) {
 }
 
 // workerCmd serves one session for serve.
-type workerCmd struct{}
+type workerCmd struct {
+	LogJSON bool `name:"log-json" help:"Write the log as a JSON object a line."`
+}
 
 // Run implements the verb.
-func (workerCmd) Run(ctx context.Context, s *streams) error {
+func (c workerCmd) Run(ctx context.Context, s *streams) error {
 	conn, err := inherited()
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
-	exit, err := daemon.Work(ctx, s.in, conn, slog.New(daemon.NewLogHandler(s.err)))
+	exit, err := daemon.Work(ctx, s.in, conn, slog.New(lineHandler(c.LogJSON)(s.err)))
 	if err == nil && exit != 0 { // its log tells why, and serve wants the code
 		conn.Close()
 		os.Exit(exit)

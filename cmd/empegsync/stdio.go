@@ -72,9 +72,10 @@ func daemonStdio(ctx context.Context, opt *options.Options, s *streams) int {
 	defer restore()
 	// What goes wrong is told to the client; its terminal is no place for a log.
 	logs := &logFile{name: cfg.Global.LogFile, spare: io.Discard}
-	log := slog.New(daemon.NewLogHandler(logs))
+	lines := lineHandler(cfg.Global.LogJSON)
+	log := slog.New(lines(logs))
 	srv := &daemon.Server{
-		Config: cfg, Log: log, Umask: umask(), Grace: grace, Motd: motd(cfg.Global.MotdFile, log), Worker: spawner(logs),
+		Config: cfg, Log: log, Lines: lines, Umask: umask(), Grace: grace, Motd: motd(cfg.Global.MotdFile, log), Worker: spawner(logs, cfg.Global.LogJSON),
 	}
 	if err := srv.ServeConn(ctx, conn, shellClient(os.Getenv)); err != nil {
 		return rsyncError(s.err, "rsync: "+err.Error(), proto.ExitSyntax, "daemon")

@@ -40,6 +40,7 @@ func rooms() []room {
 		{"pkg/verbs", codec, nil, "words in, a struct filled; what the verbs do is not its business"},
 
 		{"pkg/status", pure, nil, "the look of pages that tell how a server does; bytes of values, whoever serves them"},
+		{"pkg/status/web", codec, nil, "the same page over HTTP; what stands on it is the caller's"},
 
 		{"pkg/rsync/wire", codec, nil, "the bounded reader and the writer under all other codecs"},
 		{"pkg/rsync/compress", codec, []string{"pkg/rsync/wire"}, "token streams are read through the bounded reader"},
@@ -66,6 +67,7 @@ func rooms() []room {
 			"a client is no daemon; a copy on one machine is a client and a server in one process"},
 		{"pkg/rsync/server", service, nil, "what somebody else has started must not need more than its streams"},
 		{"pkg/rsync/daemon", service, nil, "a daemon is no client"},
+		{"pkg/rsync/report", service, []string{"pkg/rsync/daemon"}, "what a daemon does, for those who watch; a daemon does not need it"},
 		{"pkg/boot", service, nil, "a board must boot without any transfer"},
 		{"pkg/player", service, nil, "what a player is does not depend on how its music comes"},
 		{"pkg/pull", service, []string{"pkg/player", "pkg/rsync/client"}, "a slave's job: a player and a client together"},

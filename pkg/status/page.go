@@ -17,6 +17,7 @@ dl{display:flex;flex-wrap:wrap;gap:.6em;margin:1em 0}dl div{border:1px solid var
 dt{font-size:.8em;opacity:.75}dd{margin:0;font-size:1.3em}
 table{border-collapse:collapse;width:100%;font-size:.92em}th,td{text-align:left;padding:.25em .6em .25em 0;border-bottom:1px solid var(--line);vertical-align:top;overflow-wrap:anywhere}
 th{font-weight:600}td.n,th.n{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}
+td:not(.n){min-width:5.5em}@media(max-width:45em){table{display:block;overflow-x:auto}}
 progress{width:9em;accent-color:var(--a)}
 svg.plot{width:100%;height:auto}svg text{font-size:11px;fill:currentColor;opacity:.75}.grid{stroke:var(--line)}
 .s0{color:var(--a)}.s1{color:var(--b)}.area{fill:currentColor;fill-opacity:.3;stroke:currentColor;stroke-width:1.5}circle{fill:currentColor}`

@@ -27,7 +27,7 @@ type Series struct {
 // The plot's measures.
 const (
 	plotWidth, plotHeight      = 720, 180
-	plotLeft, plotTop, plotBot = 64, 14, 24
+	plotLeft, plotTop, plotBot = 74, 14, 24
 	plotRight                  = 714 // a dot at the end shows whole
 )
 

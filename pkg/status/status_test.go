@@ -48,7 +48,7 @@ func TestPlot(t *testing.T) {
 	}
 	got := string(p.AppendSVG(nil))
 	for _, want := range []string{
-		`aria-label="a &lt;b&gt;"`, "100&amp;", "00:00", "05:00", `d="M194.0 156L194.0 156.0L324.0 85.0L324.0 156Z"`, `cx="584.0" cy="14.0"`, "two",
+		`aria-label="a &lt;b&gt;"`, "100&amp;", "00:00", "05:00", `d="M202.0 156L202.0 156.0L330.0 85.0L330.0 156Z"`, `cx="586.0" cy="14.0"`, "two",
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("no %s in\n%s", want, got)

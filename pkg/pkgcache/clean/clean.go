@@ -15,6 +15,7 @@ import (
 
 	"github.com/empegsync/empegsync/pkg/pkgcache/known"
 	"github.com/empegsync/empegsync/pkg/pkgcache/store"
+	"github.com/empegsync/empegsync/pkg/status"
 )
 
 // Limits are what a cache may be.
@@ -109,17 +110,7 @@ func days(d time.Duration) string {
 }
 
 // Bytes writes a size for people.
-func Bytes(n int64) string {
-	const units = "KMGTPE"
-	if n < 1024 {
-		return fmt.Sprint(n, " bytes")
-	}
-	f, i := float64(n)/1024, 0
-	for f >= 1024 && i < len(units)-1 {
-		f, i = f/1024, i+1
-	}
-	return fmt.Sprintf("%.1f %ciB", f, units[i])
-}
+func Bytes(n int64) string { return status.Bytes(n) }
 
 // Cleaner cleans a store. Its fields are set before the first call; its methods
 // may be used from many goroutines.

@@ -14,6 +14,7 @@ import (
 	"github.com/empegsync/empegsync/pkg/pkgcache/fill"
 	"github.com/empegsync/empegsync/pkg/pkgcache/store"
 	"github.com/empegsync/empegsync/pkg/status"
+	"github.com/empegsync/empegsync/pkg/status/web"
 )
 
 // Page serves the report at /, the metrics at /metrics and a sign of life at
@@ -42,35 +43,7 @@ type disk struct {
 
 // ServeHTTP implements http.Handler.
 func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	h := w.Header()
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Content-Type-Options", "nosniff")
-	switch {
-	case !status.Allowed(r.Host, p.Names):
-		http.Error(w, "this page is not shown under that name: use its address, or name it in the configuration (parameter \"names\")", http.StatusMisdirectedRequest)
-		return
-	case r.Method != http.MethodGet && r.Method != http.MethodHead:
-		h.Set("Allow", "GET, HEAD")
-		http.Error(w, "there is nothing to change here", http.StatusMethodNotAllowed)
-		return
-	}
-	var body []byte
-	switch r.URL.Path {
-	case "/":
-		h.Set("Content-Type", "text/html; charset=utf-8")
-		h.Set("Content-Security-Policy", status.Policy)
-		body = p.page()
-	case "/metrics":
-		h.Set("Content-Type", status.ContentType)
-		body = p.metrics()
-	case "/health":
-		h.Set("Content-Type", "text/plain; charset=utf-8")
-		body = []byte("ok\n")
-	default:
-		http.NotFound(w, r)
-		return
-	}
-	_, _ = w.Write(body)
+	(&web.Page{Names: p.Names, HTML: p.page, Metrics: p.metrics}).ServeHTTP(w, r)
 }
 
 // look looks at the folder.
@@ -201,18 +174,7 @@ func appendFiles(b []byte, title string, items []store.Item, now time.Time) []by
 }
 
 // since writes a time span for people.
-func since(now, then time.Time) string {
-	d := now.Sub(then)
-	switch {
-	case d < time.Minute:
-		return fmt.Sprintf("%.0f s", max(d.Seconds(), 0))
-	case d < time.Hour:
-		return fmt.Sprintf("%.0f min", d.Minutes())
-	case d < 48*time.Hour:
-		return fmt.Sprintf("%.0f h", d.Hours())
-	}
-	return fmt.Sprintf("%.0f days", d.Hours()/24)
-}
+func since(now, then time.Time) string { return status.Span(now.Sub(then)) }
 
 func (p *Page) metrics() []byte {
 	s, d := p.Book.summary(), p.look()

@@ -28,6 +28,7 @@ import (
 	"github.com/empegsync/empegsync/pkg/pkgcache/rules"
 	"github.com/empegsync/empegsync/pkg/pkgcache/settings"
 	"github.com/empegsync/empegsync/pkg/pkgcache/store"
+	"github.com/empegsync/empegsync/pkg/status/web"
 )
 
 // Service is a cache ready to serve.
@@ -260,11 +261,11 @@ func (s *Service) listen(ctx context.Context, at string) (net.Listener, error) {
 // while, and closes everything. accessLog gets a line for each answer, nil: nothing
 // does.
 func (s *Service) Serve(ctx context.Context, ln net.Listener, grace time.Duration, accessLog io.Writer) error {
+	hide := func() {}
 	if s.pageLn != nil {
-		page := &http.Server{Handler: s.page, ReadTimeout: 30 * time.Second, WriteTimeout: time.Minute, MaxHeaderBytes: 16 << 10}
-		s.all.Go(func() { _ = page.Serve(s.pageLn) })
-		defer page.Close()
-		defer context.AfterFunc(ctx, func() { page.Close() })()
+		var shown context.Context
+		shown, hide = context.WithCancel(ctx)
+		s.all.Go(func() { web.Serve(shown, s.pageLn, s.page) })
 	}
 	srv := &http.Server{
 		Handler: s.book.Watch(s.cache, accessLog), ReadHeaderTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
@@ -284,6 +285,7 @@ func (s *Service) Serve(ctx context.Context, ln net.Listener, grace time.Duratio
 		<-stopped
 		err = nil
 	}
+	hide()
 	return errors.Join(err, s.Close())
 }
 

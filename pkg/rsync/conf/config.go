@@ -75,6 +75,12 @@ type Global struct {
 	// TotalConnections and PerAddress bound all connections at a time, and those
 	// of one address, 0 for the program's own limits.
 	TotalConnections, PerAddress int
+	// StatusAddress, as host:port, is where the status page is served, "" for
+	// nowhere; StatusNames are the names besides addresses and localhost by
+	// which it may be asked for, in the form of HostsAllow.
+	StatusAddress, StatusNames string
+	// LogJSON has the log written as a JSON object a line.
+	LogJSON bool
 }
 
 // Module is one exported directory tree with rsync's defaults filled in. Uid,

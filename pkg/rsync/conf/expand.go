@@ -61,7 +61,7 @@ func (m Module) Expanded(env func(name string) (string, bool)) Module {
 func (g Global) Expanded(env func(name string) (string, bool)) Global {
 	for _, s := range []*string{
 		&g.Address, &g.MotdFile, &g.PidFile, &g.LogFile, &g.DaemonUID, &g.DaemonGID, &g.ProxyHosts,
-		&g.SocketOptions,
+		&g.SocketOptions, &g.StatusAddress, &g.StatusNames,
 	} {
 		*s = Expand(*s, env)
 	}

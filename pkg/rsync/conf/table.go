@@ -16,12 +16,15 @@ func globalParams() []Param {
 		{Name: "daemon gid", Scope: g, field: func(g *Global, _ *Module) any { return &g.DaemonGID }},
 		{Name: "daemon uid", Scope: g, field: func(g *Global, _ *Module) any { return &g.DaemonUID }},
 		{Name: "listen backlog", Scope: g, Kind: KindInt, Default: "0", field: func(g *Global, _ *Module) any { return &g.ListenBacklog }},
+		{Name: "log json", Scope: g, Kind: KindBool, Default: "no", Extension: true, field: func(g *Global, _ *Module) any { return &g.LogJSON }},
 		{Name: "motd file", Scope: g, field: func(g *Global, _ *Module) any { return &g.MotdFile }},
 		{Name: "pid file", Scope: g, field: func(g *Global, _ *Module) any { return &g.PidFile }},
 		{Name: "port", Scope: g, Kind: KindInt, Default: "0", field: func(g *Global, _ *Module) any { return &g.Port }},
 		{Name: "proxy protocol", Scope: g, Kind: KindBool, Default: "no", field: func(g *Global, _ *Module) any { return &g.ProxyProtocol }},
 		{Name: "proxy protocol hosts", Scope: g, field: func(g *Global, _ *Module) any { return &g.ProxyHosts }},
 		{Name: "socket options", Scope: g, field: func(g *Global, _ *Module) any { return &g.SocketOptions }},
+		{Name: "status address", Scope: g, Extension: true, field: func(g *Global, _ *Module) any { return &g.StatusAddress }},
+		{Name: "status names", Scope: g, Extension: true, field: func(g *Global, _ *Module) any { return &g.StatusNames }},
 		{Name: "total connections", Scope: g, Kind: KindInt, Default: "0", Extension: true, field: func(g *Global, _ *Module) any { return &g.TotalConnections }},
 	}
 }

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"log/slog"
 	"path"
 	"strings"
 	"time"
@@ -36,8 +37,8 @@ func (t *served) observe(prefix string) transfer.Observer {
 	return &itemLog{logObserver: logObserver{session: t.session}, served: t, format: f, prefix: prefix, all: f.Has("i")}
 }
 
-// event is what is known of a file.
-func (o *itemLog) event(e *filelist.Entry, flags proto.Item) *logformat.Event {
+// about is what is known of a file.
+func (o *itemLog) about(e *filelist.Entry, flags proto.Item) *logformat.Event {
 	t := o.served
 	op, prefix := logformat.Receive, o.prefix
 	if t.opt.Sender {
@@ -52,11 +53,17 @@ func (o *itemLog) event(e *filelist.Entry, flags proto.Item) *logformat.Event {
 	}
 }
 
-func (o *itemLog) write(e *logformat.Event) { o.note("%s", o.format.Line(e)) }
+func (o *itemLog) write(e *logformat.Event) { o.line(o.format, e) }
+
+// line writes an event in a format, and what it is for other handlers.
+func (o *itemLog) line(f logformat.Format, e *logformat.Event) {
+	o.event(f.Line(e), slog.String("event", "file"), slog.String("op", e.Op), slog.String("name", e.Long),
+		slog.Int64("length", e.Entry.Size), slog.Int64("sent", e.Sent))
+}
 
 // Passed implements [transfer.FileObserver].
 func (o *itemLog) Passed(e *filelist.Entry, flags proto.Item, p transfer.Passage) {
-	ev := o.event(e, flags)
+	ev := o.about(e, flags)
 	ev.Sent, ev.Sums = p.Read, p.Written
 	if ev.Sending {
 		ev.Sent, ev.Sums = p.Written, p.Read
@@ -70,14 +77,14 @@ func (o *itemLog) Passed(e *filelist.Entry, flags proto.Item, p transfer.Passage
 // Item implements [transfer.Observer].
 func (o *itemLog) Item(e *filelist.Entry, flags proto.Item) {
 	if o.all && flags&proto.ItemTransfer == 0 && flags&proto.ItemSignificant != 0 {
-		o.write(o.event(e, flags))
+		o.write(o.about(e, flags))
 	}
 }
 
 // Linked implements [transfer.LinkObserver].
 func (o *itemLog) Linked(e *filelist.Entry, flags proto.Item, to string) {
 	if o.all && flags&proto.ItemTransfer == 0 {
-		ev := o.event(e, flags)
+		ev := o.about(e, flags)
 		ev.Link = to
 		o.write(ev)
 	}
@@ -90,11 +97,11 @@ func (o *itemLog) Deleted(name string, mode uint32) {
 	}
 	e := filelist.Entry{Mode: mode}
 	e.SetPath(strings.TrimSuffix(name, "/"))
-	ev := o.event(&e, 0)
+	ev := o.about(&e, 0)
 	ev.Op, ev.Entry.UID, ev.Entry.GID = logformat.Delete, 0, 0
 	if o.format.Has("oi") {
 		o.write(ev)
 		return
 	}
-	o.note("%s", logformat.Parse(deletion).Line(ev))
+	o.line(logformat.Parse(deletion), ev)
 }

@@ -175,7 +175,11 @@ func (c *session) openLog(m *conf.Module) *os.File {
 		c.log.Error("cannot open the module's log file, so its lines go here", "err", err)
 		return nil
 	}
-	c.log = slog.New(NewLogHandler(f)).With("from", c.who.text, "module", m.Name)
+	lines := c.Lines
+	if lines == nil {
+		lines = NewLogHandler
+	}
+	c.log = slog.New(lines(f)).With("from", c.who.text, "module", m.Name)
 	return f
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"strings"
 	"time"
@@ -39,7 +40,8 @@ func (t *served) run(ctx context.Context) error {
 	if t.opt.Sender {
 		way = "on"
 	}
-	t.note("rsync %s %s from %s", way, t.request(), t.client())
+	t.event(fmt.Sprintf("rsync %s %s from %s", way, t.request(), t.client()),
+		slog.String("event", "begin"), slog.Bool("download", t.opt.Sender), slog.String("request", t.request()), slog.String("user", t.user), slog.String("host", t.who.name))
 	switch {
 	case !t.opt.Sender && t.module.ReadOnly: // main.c:do_server_recv
 		return t.deny(proto.ExitSyntax, "module is read only")
@@ -63,8 +65,9 @@ func (t *served) run(ctx context.Context) error {
 	limited, expired := t.limitTime(ctx)
 	stats, err := t.transfer(limited, clientRules)
 	err = expired(err)
-	t.note("sent %d bytes  received %d bytes  total size %d", stats.Written, stats.Read, stats.TotalSize)
 	t.exit = proto.ExitCode(err)
+	t.event(fmt.Sprintf("sent %d bytes  received %d bytes  total size %d", stats.Written, stats.Read, stats.TotalSize),
+		slog.String("event", "end"), slog.Int64("sent", stats.Written), slog.Int64("received", stats.Read), slog.Int64("total", stats.TotalSize), slog.Int("exit", int(t.exit)))
 	var excluded *excludedError
 	switch {
 	case partial(err):

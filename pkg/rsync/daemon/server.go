@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"os"
@@ -27,6 +28,8 @@ type Server struct {
 	// Log gets a few lines for each session; lines of a module with a log
 	// file of its own go there.
 	Log *slog.Logger
+	// Lines makes a handler for a module's own log file; nil: NewLogHandler.
+	Lines func(io.Writer) slog.Handler
 	// Version is the highest protocol version to speak, 0 for the newest.
 	Version int
 	// Umask holds for uploads whose client does not ask for permissions.
@@ -87,7 +90,8 @@ func (s *Server) limits(g conf.Global) (maximum, perAddress int) {
 	return cmp.Or(g.TotalConnections, s.MaxConnections), cmp.Or(g.PerAddress, s.MaxPerAddress)
 }
 
-func (s *Server) config() *conf.Config {
+// Current is the configuration that holds for whoever comes now.
+func (s *Server) Current() *conf.Config {
 	if c := s.current.Load(); c != nil {
 		return c
 	}
@@ -168,7 +172,7 @@ func (h *house) accept(ctx, sessions context.Context, ln net.Listener) error {
 
 // receive finds out who calls.
 func (h *house) receive(ctx context.Context, conn net.Conn) {
-	g := h.config().Global
+	g := h.Current().Global
 	if !g.ProxyProtocol {
 		h.welcome(ctx, conn, host(conn))
 		return
@@ -210,6 +214,9 @@ func (h *house) welcome(ctx context.Context, conn net.Conn, from string) {
 // turnAway tells a client why it cannot come in, unless too many are being
 // told already.
 func (h *house) turnAway(conn net.Conn, from, why string) {
+	if h.Watch != nil {
+		h.Watch.Refused(from, why)
+	}
 	select {
 	case h.farewells <- struct{}{}:
 	default:
@@ -217,9 +224,6 @@ func (h *house) turnAway(conn net.Conn, from, why string) {
 		return
 	}
 	h.Log.Warn("connection refused: "+why, "from", from)
-	if h.Watch != nil {
-		h.Watch.Refused(from, why)
-	}
 	h.wg.Go(func() {
 		defer func() { <-h.farewells }()
 		defer conn.Close()

@@ -54,7 +54,7 @@ const (
 // session handles one connection, which it leaves open.
 func (s *Server) session(ctx context.Context, conn net.Conn, who caller, settle func() bool) {
 	c := &session{
-		Server: s, Config: s.config(), conn: conn, who: who, log: s.Log.With("from", who.text),
+		Server: s, Config: s.Current(), conn: conn, who: who, log: s.Log.With("from", who.text),
 		until: time.Now().Add(s.patience()), settle: settle,
 		number: s.sessions.Add(1),
 	}
@@ -189,7 +189,12 @@ func (c *session) variable(m *conf.Module) func(name string) (string, bool) {
 
 // note writes a line of rsync's own log.
 func (c *session) note(format string, args ...any) {
-	c.log.Log(context.Background(), LevelAccess, fmt.Sprintf(format, args...))
+	c.event(fmt.Sprintf(format, args...))
+}
+
+// event writes a line of rsync's own log with what it says as attributes.
+func (c *session) event(line string, attrs ...slog.Attr) {
+	c.log.LogAttrs(context.Background(), LevelAccess, line, attrs...)
 }
 
 // quiet drops the error of a client that leaves before it has asked for
