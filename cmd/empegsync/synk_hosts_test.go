@@ -96,6 +96,15 @@ func newHosts(t *testing.T) *hosts {
 
 // address gives a host addresses: IPv4, IPv6, and IPv6 of the link alone.
 func address(n int) error {
+	for _, name := range []string{"lo", "eth0"} {
+		link, err := netlink.LinkByName(name)
+		if err != nil {
+			return err
+		}
+		if err := netlink.LinkSetUp(link); err != nil {
+			return err
+		}
+	}
 	eth, err := netlink.LinkByName("eth0")
 	if err != nil {
 		return err
@@ -112,7 +121,7 @@ func address(n int) error {
 			return fmt.Errorf("give %s: %w", addr, err)
 		}
 	}
-	return netlink.LinkSetUp(eth)
+	return nil
 }
 
 // loopbackUp brings the loopback up.
