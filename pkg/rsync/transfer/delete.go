@@ -98,7 +98,7 @@ func (g *generator) removeOne(v victim, told bool) (bool, error) {
 	if told && !v.temp {
 		g.tellDeleted(v.path, v.mode)
 	}
-	return true, nil
+	return true, g.flushNow() // a folder with much in it takes long, and few messages can wait
 }
 
 // unlink removes one name, with --backup after it has been kept.

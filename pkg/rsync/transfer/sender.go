@@ -83,7 +83,7 @@ func (s *sender) run(ctx context.Context) error {
 		s.report(proto.TagInfo, "total: matches=%d  hash_hits=%d  false_alarms=%d data=%d", s.hits-s.falseHits, s.hits, s.falseHits, s.stats.Literal)
 	}
 	if e := s.ioError.Load(); e != announced && s.Caps.CompatFlags {
-		s.W.Message(proto.TagIOError, wire.AppendInt32(nil, e))
+		s.message(proto.TagIOError, wire.AppendInt32(nil, e))
 	}
 	if err := s.writeDone(); err != nil {
 		return err
@@ -280,7 +280,7 @@ func (s *sender) cannotOpen(index int32, e *filelist.Entry, err error) {
 // sendsNot tells the other side that a file does not come, where it can be told.
 func (s *sender) sendsNot(index int32) {
 	if s.Caps.CompatFlags {
-		s.W.Message(proto.TagNoSend, wire.AppendInt32(nil, index))
+		s.message(proto.TagNoSend, wire.AppendInt32(nil, index))
 	}
 }
 

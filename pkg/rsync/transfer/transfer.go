@@ -268,7 +268,7 @@ func (c *common) report(tag proto.Tag, format string, args ...any) {
 			c.Tell(text)
 			return
 		}
-		if c.W.Message(tag, []byte(text+"\n")) {
+		if c.message(tag, []byte(text+"\n")) {
 			if c.wake != nil {
 				c.wake()
 			}
@@ -277,6 +277,16 @@ func (c *common) report(tag proto.Tag, format string, args ...any) {
 		// Without frames only our own side can be told.
 	}
 	c.obs.Message(tag, text)
+}
+
+// message puts a message between the data. There is room for few that nobody has
+// handed over; a sending side, whose one goroutine owns the writer, makes some: the
+// other side may wait for what a message says.
+func (c *common) message(tag proto.Tag, payload []byte) bool {
+	if c.W.Message(tag, payload) {
+		return true
+	}
+	return c.sending && c.W.Framed() && c.W.Flush() == nil && c.W.Message(tag, payload)
 }
 
 // failFile reports an error with one file; the run goes on and ends partial.
