@@ -285,14 +285,16 @@ func (f *fileReceiver) received(in *incoming, ok bool) error {
 	case in.into.path != "":
 		outcome, err = "put into partial-dir", f.endInPlace(in, m)
 	case kept:
-		outcome, err = "put into partial-dir", f.keepPartial(in, partial, m)
+		outcome = "put into partial-dir"
+		_, err = f.keepPartial(in, partial, m)
 	case f.opt.Partial:
 		outcome = "retained"
 		if err = f.commit.replaced(in.path, in.redo); err == nil {
-			err = f.keepAs(in, in.path, f.root, m)
+			_, err = f.keepAs(in, in.path, f.root, m)
 		}
-	default:
-		in.temp.Abort()
+	}
+	if in.temp != nil {
+		in.temp.Abort() // unless it has another name now
 	}
 	if err != nil {
 		return err
@@ -310,7 +312,9 @@ func (f *fileReceiver) accepted(in *incoming, partial spot, kept bool, m rootfs.
 		}
 		f.success(in.index, in.path)
 	case f.opt.DelayUpdates && kept:
-		if err := f.delay(in, partial, m); err != nil {
+		waits, err := f.delay(in, partial, m)
+		if !waits {
+			f.fate = fateFailed
 			return err
 		}
 	default:
@@ -348,21 +352,21 @@ func (f *fileReceiver) endInPlace(in *incoming, m rootfs.Meta) error {
 	return nil
 }
 
-// keepPartial puts what has come into the folder of partial files.
-func (f *fileReceiver) keepPartial(in *incoming, to spot, m rootfs.Meta) error {
+// keepPartial puts what has come into the folder of partial files; false if it
+// could not, which has been told.
+func (f *fileReceiver) keepPartial(in *incoming, to spot, m rootfs.Meta) (kept bool, err error) {
 	if err := to.makeDir(); err != nil {
 		f.failFile("Unable to create partial-dir for %q -- discarding it: %v", in.path, reason(err))
-		in.temp.Abort()
-		return nil
+		return false, nil
 	}
 	return f.keepAs(in, to.path, to.root, m)
 }
 
 // keepAs gives what has come another name than the file's own, or that name
-// though it is not the file.
-func (f *fileReceiver) keepAs(in *incoming, p string, root *rootfs.Root, m rootfs.Meta) error {
+// though it is not the file; false if that failed, which has been told.
+func (f *fileReceiver) keepAs(in *incoming, p string, root *rootfs.Root, m rootfs.Meta) (kept bool, err error) {
 	if err := f.beforeChange(); err != nil {
-		return err
+		return false, err
 	}
 	done := finished{temp: in.temp, path: p, meta: m, entry: in.e}
 	if err := f.commit.dress(done); err != nil {
@@ -370,25 +374,30 @@ func (f *fileReceiver) keepAs(in *incoming, p string, root *rootfs.Root, m rootf
 	}
 	if err := f.commit.put(done, root); err != nil {
 		f.failFile("rename to %q failed: %v", p, reason(err))
+		return false, nil
 	}
-	return nil
+	return true, nil
 }
 
-// delay has a finished file wait for the end of the run.
-func (f *fileReceiver) delay(in *incoming, to spot, m rootfs.Meta) error {
-	var err error
+// delay has a finished file wait for the end of the run. If it cannot, false:
+// what is there in its place may be what an earlier run has left unfinished.
+func (f *fileReceiver) delay(in *incoming, to spot, m rootfs.Meta) (waits bool, err error) {
 	if in.into.path != "" {
 		err = f.endInPlace(in, m)
+		waits = err == nil
 	} else {
+		defer in.temp.Abort() // unless it has another name then
 		if f.opt.Fsync {
 			if err := in.temp.Sync(); err != nil {
-				return proto.Failf(proto.ExitFileIO, "sync %q: %w", in.path, reason(err))
+				return false, proto.Failf(proto.ExitFileIO, "sync %q: %w", in.path, reason(err))
 			}
 		}
-		err = f.keepPartial(in, to, m)
+		waits, err = f.keepPartial(in, to, m)
 	}
-	f.delayed = append(f.delayed, delayed{to, in.path, in.index})
-	return err
+	if waits {
+		f.delayed = append(f.delayed, delayed{to, in.path, in.index})
+	}
+	return waits, err
 }
 
 // interrupted keeps what has come of a file when the session breaks off, if
@@ -403,19 +412,19 @@ func (f *fileReceiver) interrupted(in *incoming, worth bool) {
 	m.Fields &^= rootfs.FieldMtime | rootfs.FieldAtime
 	switch {
 	case !worth || !f.opt.Partial || f.changeErr != nil:
-		in.temp.Abort()
 	case kept:
 		_ = in.out.end()
-		_ = f.keepPartial(in, partial, m)
+		_, _ = f.keepPartial(in, partial, m)
 	default:
 		// A time in the past shows that it is not the file, --update included.
 		m.Fields |= rootfs.FieldMtime
 		m.Mtime, m.MtimeNsec = 0, 0
 		_ = in.out.end()
-		if f.commit.replaced(in.path, in.redo) != nil || f.keepAs(in, in.path, f.root, m) != nil {
-			in.temp.Abort()
+		if f.commit.replaced(in.path, in.redo) == nil {
+			_, _ = f.keepAs(in, in.path, f.root, m)
 		}
 	}
+	in.temp.Abort() // unless it has another name now
 }
 
 // unverified has a file whose sum does not agree sent again, once.
