@@ -41,7 +41,7 @@ type Policy struct {
 const (
 	acceptedLetters = "ACDEHIJNORSUWXbcdglmnopqrstuvxyz@B"
 	acceptedWords   = `append backup-dir block-size bwlimit checksum-choice checksum-seed compare-dest compress-choice
-		compress-level compress-threads copy-dest debug delay-updates delete delete-after delete-before delete-delay
+		compress-level compress-threads copy-dest delay-updates delete delete-after delete-before delete-delay
 		delete-during delete-excluded delete-missing-args dirs existing fake-super files-from force from0 fsync fuzzy group
 		groupmap hard-links iconv ignore-errors ignore-existing ignore-missing-args ignore-times info inplace link-dest
 		links list-only log-format max-alloc max-delete max-size min-size mkpath modify-window msgs2stderr munge-links
