@@ -45,11 +45,12 @@ func newPatients(t *testing.T) *accounts {
 		a.host(name, "keeper", `restrict,command="`+words+`"`)
 	}
 	must(t, os.Symlink(os.Getenv(binaryVar), "/home/keeper/ours"))
+	a.host("our-daemon", "keeper", `command="/home/keeper/ours rsync --server --daemon ."`)
 	a.host("our-wo", "keeper", `restrict,command="/home/keeper/ours rrsync -wo -append `+kept+`"`)
 	a.host("our-named", "keeper", `restrict,command="/home/keeper/ours rrsync -ro one=/home/keeper/data two=/home/keeper/data"`)
 	a.host("fixed", "keeper", `command="rsync --server --sender -vnlogDtprxz --numeric-ids . `+kept+`/"`)
 	a.host("other", "keeper", `command="echo Hello, I am a command"`)
-	for _, host := range []string{"keeper", "motd", "bashrc", "bare", "ro", "wo", "rw", "our-wo", "our-named", "daemon"} {
+	for _, host := range []string{"keeper", "motd", "bashrc", "bare", "ro", "wo", "rw", "our-wo", "our-named", "daemon", "our-daemon"} {
 		a.connect(host)
 	}
 	return a
@@ -86,6 +87,7 @@ func TestUncleanShells(t *testing.T) {
 		{"our-wo", nil, "", true, []string{"ok       protocol", "it may write there, and not read"}, []string{"may only write"}},
 		{"our-named", nil, "one/", false, []string{"ok       protocol", "failed   rights", "one, two"}, nil},
 		{"daemon", nil, kept, true, []string{"ok       daemon", "write two colons", "its modules: music"}, []string{"daemon's greeting", "HOST::MODULE/PATH"}},
+		{"our-daemon", nil, kept, true, []string{"ok       daemon", "write two colons", "its modules: music"}, []string{"daemon's greeting", "HOST::MODULE/PATH"}},
 		{"fixed", nil, "", false, []string{"failed   forced", "one fixed rsync", "authorized_keys"}, nil},
 		{"other", nil, "", false, []string{"failed   shell", "forced command runs in the place of what is asked for", "Hello"}, []string{"Hello, I am a command"}},
 	} {

@@ -325,3 +325,20 @@ func TestRsyncDaemonDetaches(t *testing.T) {
 		return os.IsNotExist(err)
 	})
 }
+
+// TestDryRunCounts: what a dry run would bring is counted as rsync counts it, by
+// either side.
+func TestDryRunCounts(t *testing.T) {
+	t.Parallel()
+	n := newNights(t)
+	far := "host:" + n.src + "/"
+	for _, way := range [][]string{{far, n.dst}, {n.src + "/", "host:" + n.dst}, {n.src + "/", n.dst}} {
+		words := append([]string{"-an", "--stats", "-e", n.shell}, way...)
+		ours, theirs := call(t, append([]string{"rsync"}, words...)...), start(t, exec.Command("rsync", words...)).wait()
+		for _, line := range []string{"Number of regular files transferred: 8", "Total transferred file size: 800,000 bytes"} {
+			if !strings.Contains(ours.out, line) || !strings.Contains(theirs.out, line) {
+				t.Errorf("%q lacks %q: ours %s, rsync's %s", way, line, ours, theirs)
+			}
+		}
+	}
+}

@@ -105,14 +105,18 @@ func (v *visit) all(ctx context.Context) error {
 			"the key's forced command is one fixed rsync: it serves the very options and path that stand there, whatever a client asks for")
 		return nil
 	}
-	if len(a.Out) == 0 { // rrsync lets "true" through, and nothing else
-		if a, err = v.ask(ctx, nil, "tty"); err != nil {
+	if len(a.Out) == 0 {
+		// rrsync lets "true" through, and nothing else; a daemon may wait until a
+		// client has said something.
+		if a, err = v.ask(ctx, []byte("\n"), "tty"); err != nil {
 			return err
 		}
 		switch e := client.Explain(a); {
+		case e.Cause == client.CauseDaemon:
+			return v.daemon(ctx)
 		case e.Cause == client.CauseRestricted:
 			return v.restricted(ctx, a)
-		case strings.HasPrefix(string(a.Out), "/dev/"):
+		case strings.HasPrefix(strings.TrimSpace(string(a.Out)), "/dev/"):
 			v.explained("shell", client.Explain(client.Answer{Out: append(a.Out, "\r\n"...)}))
 			return nil
 		}

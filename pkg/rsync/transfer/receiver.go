@@ -128,6 +128,8 @@ func (f *fileReceiver) item(it item, e *filelist.Entry) error {
 			if err := f.discardFile(e); err != nil {
 				return err
 			}
+		} else {
+			f.stats.TransferredSize += e.Size
 		}
 		f.arrived()
 		f.settle(it.part, e, true)

@@ -167,6 +167,7 @@ func (s *sender) request(it item, e *filelist.Entry) error {
 	if !s.opt.MovesData() {
 		s.noteItem(e, it)
 		s.stats.Transferred++
+		s.stats.TransferredSize += e.Size
 		_, err := s.W.Write(s.appendItem(nil, it))
 		return err
 	}
