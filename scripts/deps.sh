@@ -19,6 +19,10 @@ gcc|gcc|required|the race detector links with it
 rz|lrzsz|required|a player side of a serial line
 busybox|busybox|required|a small shell to try scripts for players with
 git|git|required|tells the version
+curl|curl|required|a client of the package cache
+/usr/bin/wget|wget|required|a client of the package cache
+apt-get|apt|required|a client of the package cache
+dpkg-deb|dpkg|required|makes a package for apt to fetch
 /usr/lib/python3/dist-packages/pyftpdlib|python3-pyftpdlib|required|an FTP server for the package cache to fetch from
 qemu-system-arm|qemu-system-arm|optional|make vmtest and make image run boards in it
 mke2fs|e2fsprogs|optional|makes the disks of such boards
