@@ -289,6 +289,38 @@ func TestPass(t *testing.T) {
 	h.settled(t, "/.hidden").expect(t, 200, "PASS", []byte("GET /.hidden "))
 }
 
+// What upstream did wrong is told also of what goes past the cache.
+func TestPassTells(t *testing.T) {
+	h := newHouse(t)
+	var events []fill.Event
+	told := make(chan fill.Event, 10)
+	h.Fills.Tell = func(e fill.Event) { told <- e }
+	h.serves(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/bad.cgi":
+			w.WriteHeader(503)
+		case "/cut.cgi":
+			w.Header().Set("Content-Length", fmt.Sprint(2*len(text)))
+			_, _ = w.Write(text)
+		}
+		_, _ = w.Write([]byte("hello"))
+	})
+	for _, name := range []string{"/ok.cgi", "/bad.cgi", "/cut.cgi"} {
+		h.get(t, name)
+		events = append(events, <-told)
+	}
+	var status *fill.StatusError
+	host := strings.TrimPrefix(h.upstream.URL, "http://")
+	switch {
+	case events[0].Err != nil || events[0].Bytes != 5 || events[0].Host != host || events[0].Key != "/ok.cgi":
+		t.Errorf("%+v", events[0])
+	case !errors.As(events[1].Err, &status) || status.Code != 503:
+		t.Errorf("%+v", events[1])
+	case !errors.Is(events[2].Err, io.ErrUnexpectedEOF):
+		t.Errorf("%+v", events[2])
+	}
+}
+
 // A file that lists know is checked before it is served: when it comes, when it
 // came before the list, and when the list has changed. A wrong one does not stay,
 // and one that is right is read once.
