@@ -26,6 +26,9 @@ type FTP struct {
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// Timeout is how long the server may send nothing. 0: two minutes.
 	Timeout time.Duration
+
+	// dialData is for data connections; nil: a net.Dialer's.
+	dialData func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 // maxControl bounds what a server may say on its control connection, in bytes:
@@ -80,6 +83,10 @@ func (f *FTP) dial(ctx context.Context) func(network, address string) (net.Conn,
 	if timeout == 0 {
 		timeout = 2 * time.Minute
 	}
+	dialData := f.dialData
+	if dialData == nil {
+		dialData = (&net.Dialer{Timeout: 30 * time.Second}).DialContext
+	}
 	var host string
 	return func(network, address string) (net.Conn, error) {
 		if host == "" {
@@ -95,7 +102,7 @@ func (f *FTP) dial(ctx context.Context) func(network, address string) (net.Conn,
 		if err != nil {
 			return nil, err
 		}
-		c, err := (&net.Dialer{Timeout: 30 * time.Second}).DialContext(ctx, network, net.JoinHostPort(host, port))
+		c, err := dialData(ctx, network, net.JoinHostPort(host, port))
 		if err != nil {
 			return nil, err
 		}
