@@ -43,6 +43,7 @@ func (v *visit) client(words ...string) (*client.Client, *listener, error) {
 	}
 	o := v.Options
 	opt.Shell, opt.RsyncPath, opt.Protocol, opt.Family = o.Shell, o.RsyncPath, o.Protocol, o.Family
+	opt.ListOnly = options.ListNo // words without places look like it
 	l := &listener{}
 	shell := v.Shell
 	shell.Stderr = nil

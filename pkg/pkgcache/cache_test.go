@@ -129,12 +129,18 @@ func (h *house) do(t *testing.T, method, name string, header ...string) answer {
 func (h *house) settled(t *testing.T, name string, header ...string) answer {
 	t.Helper()
 	a := h.get(t, name, header...)
+	h.settle(t)
+	return a
+}
+
+// settle waits until all that is being fetched is on the disk.
+func (h *house) settle(t *testing.T) {
+	t.Helper()
 	for deadline := time.Now().Add(30 * time.Second); len(h.Fills.Running()) > 0; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("a fetch does not end")
 		}
 	}
-	return a
 }
 
 func (a answer) expect(t *testing.T, code int, state string, body []byte) {

@@ -60,7 +60,8 @@ func TestHundredJoin(t *testing.T) {
 		joined <- struct{}{}
 	}
 	all.Wait()
-	h.settled(t, "/big.tar").expect(t, 200, "HIT", body)
+	h.settle(t)
+	h.get(t, "/big.tar").expect(t, 200, "HIT", body)
 	if n := h.asked.Load(); n != 1 {
 		t.Errorf("upstream was asked %d times", n)
 	}
