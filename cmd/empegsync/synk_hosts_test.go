@@ -37,7 +37,6 @@ type hosts struct {
 	// other is an account besides the one that is used unless another is named.
 	// Only root's sshd lets in anybody but whoever runs it.
 	me, other string
-	plugs     map[string]netlink.Link // this machine's ends of the wires
 }
 
 // otherID is the user and group of the other account.
@@ -74,7 +73,7 @@ func newHosts(t *testing.T) *hosts {
 	t.Helper()
 	me, err := user.Current()
 	must(t, err)
-	w := &hosts{t: t, dir: t.TempDir(), next: 2, me: me.Username, other: me.Username, plugs: map[string]netlink.Link{}}
+	w := &hosts{t: t, dir: t.TempDir(), next: 2, me: me.Username, other: me.Username}
 	if os.Getuid() == 0 {
 		w.other = "ra"
 	}
@@ -268,7 +267,6 @@ func (w *hosts) add(name string, withSynk bool) *process {
 	must(w.t, err)
 	must(w.t, netlink.LinkSetMaster(plug, eth))
 	must(w.t, netlink.LinkSetUp(plug))
-	w.plugs[name] = plug
 	until(w.t, "sshd of "+name, func() bool {
 		select {
 		case <-p.ended:
@@ -284,12 +282,13 @@ func (w *hosts) add(name string, withSynk bool) *process {
 	return p
 }
 
-// apart makes hosts that cannot reach each other, though everybody else.
-func (w *hosts) apart(names ...string) {
+// mislead has a host look for another where there is no way to.
+func (w *hosts) mislead(from, to string) {
 	w.t.Helper()
-	for _, n := range names {
-		must(w.t, netlink.LinkSetIsolated(w.plugs[n], true))
-	}
+	config := w.path(from, "ssh/ssh_config")
+	text, err := os.ReadFile(config)
+	must(w.t, err)
+	must(w.t, os.WriteFile(config, append([]byte("Host "+to+"\n\tHostName 192.0.2.1\n"), text...), 0o644))
 }
 
 // know tells all hosts where one is.

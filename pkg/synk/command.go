@@ -109,13 +109,31 @@ func (j job) end(peers map[string]Peer, s Snapshot, place string) string {
 	return peers[s.Host].address() + ":" + place
 }
 
+// patientSSH asks for nothing and does not wait for ever.
+const patientSSH = "ssh -o BatchMode=yes -o ConnectTimeout=" + connectSeconds
+
+// patient has rsync use that, unless something else is set up there.
+const patient = `RSYNC_RSH="${RSYNC_RSH:-` + patientSSH + `}"; export RSYNC_RSH; exec "$@"`
+
 // remote is the command line for the master's shell.
 func (j job) remote(peers map[string]Peer) string {
-	rsync := "rsync"
-	if j.from.Rsync != "" {
-		rsync = j.from.Rsync
+	words := append([]string{"sh", "-c", patient, "sh"}, strings.Fields(j.rsync())...)
+	for _, w := range j.words(peers) {
+		if port, ok := strings.CutPrefix(w, "ssh -p "); ok {
+			w = patientSSH + " -p " + port
+		}
+		words = append(words, w)
 	}
-	return rsync + " " + join(j.words(peers))
+	return join(words)
+}
+
+// rsync is the command that is rsync on the master, a path without spaces and
+// perhaps a verb.
+func (j job) rsync() string {
+	if j.from.Rsync != "" {
+		return j.from.Rsync
+	}
+	return "rsync"
 }
 
 // line is what -v shows.
@@ -127,5 +145,5 @@ func (j job) line(peers map[string]Peer) string {
 	if p := peers[j.from.Host]; p.Port != 0 {
 		ssh += "-p " + decimalOf(p.Port) + " "
 	}
-	return ssh + j.from.Host + " " + j.remote(peers)
+	return ssh + j.from.Host + " " + j.rsync() + " " + join(j.words(peers))
 }

@@ -23,9 +23,9 @@ type Shell struct {
 	Trace func(words []string)
 }
 
-// connectWait is how long ssh may take to connect: a peer that is switched off
+// connectSeconds is how long ssh may take to connect: a peer that is switched off
 // answers nothing at all.
-const connectWait = 30 * time.Second
+const connectSeconds = "30"
 
 // to returns the words that lead to a peer, without its name. Nobody is there to
 // be asked for a password, least of all by fifty peers at once.
@@ -35,7 +35,7 @@ func (s Shell) to(p Peer) []string {
 		words = []string{"ssh"}
 	}
 	if path.Base(words[0]) == "ssh" {
-		words = append(words, "-o", "BatchMode=yes", "-o", "ConnectTimeout="+strconv.Itoa(int(connectWait.Seconds())))
+		words = append(words, "-o", "BatchMode=yes", "-o", "ConnectTimeout="+connectSeconds)
 	}
 	if p.Port != 0 {
 		words = append(words, "-p", strconv.Itoa(p.Port))
