@@ -20,7 +20,7 @@ BOARD       := -tags board $(foreach p,$(APART),-gcflags=$(p)=-l)
 
 export GO STATICCHECK FUZZTIME VERSION
 
-.PHONY: all arm demo test unit deps lint vuln test-race test-386 test-arm fuzz-short reproducible fuzz bench image vmtest packages clean help
+.PHONY: all arm demo test unit deps lint vuln test-race test-386 test-arm fuzz-short reproducible fuzz bench s3test image vmtest packages clean help
 
 all: ## build bin/empegsync for this machine
 	CGO_ENABLED=0 $(BUILD) -o bin/empegsync ./cmd/empegsync
@@ -70,6 +70,10 @@ fuzz: ## run every fuzz target for FUZZTIME (default 10s)
 
 bench: ## compare speed and memory with rsync and gokrazy/rsync: BENCH='-quick' for a short try, '-help' for more
 	$(GO) run ./tools/bench $(BENCH)
+
+s3test: ## try the package cache's common store against a real S3 server, versitygw, which this builds first (some minutes)
+	GOBIN=$(CURDIR)/dist/s3 $(GO) install github.com/versity/versitygw/cmd/versitygw@v1.8.0
+	S3_SERVER=$(CURDIR)/dist/s3/versitygw $(GO) test -tags s3 ./pkg/pkgcache/tier
 
 image: arm ## run an emulated ARM board on this terminal: port 873 is 8730 here; IMAGE='-fresh' makes it anew, '-help' for more
 	scripts/board-packages.sh dist/board/packages

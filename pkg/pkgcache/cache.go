@@ -80,6 +80,9 @@ type Cache struct {
 	Negative time.Duration
 	// Peers are other caches that share the files; nil: there are none.
 	Peers *Peers
+	// Common is where a store that caches share would have a file, asked before
+	// upstream; nil: there is none.
+	Common func(key string) *url.URL
 
 	verifying sync.Mutex // one old file at a time
 	recent    recent
@@ -248,6 +251,9 @@ func (c *Cache) fetch(w http.ResponseWriter, r *http.Request, d Decision, o *sto
 		return
 	}
 	req := fill.Request{Key: d.Key, Store: d.Store, URLs: d.URLs, Volatile: d.Class != Immutable, Header: c.forward(r), Came: came}
+	if c.Common != nil && d.Class == Immutable && d.Store == c.Store {
+		req.URLs = append([]*url.URL{c.Common(d.Key)}, d.URLs...)
+	}
 	if o != nil && o.Known {
 		req.Known = &o.Meta
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -52,14 +53,18 @@ func (e *fetch) run(ctx context.Context) error {
 		e.left = e.left[1:]
 		before := e.came
 		err = e.mirror(ctx, at)
-		e.g.tell(Event{Host: at.Host, Key: e.req.Key, Bytes: e.came - before, Err: err, Kept: e.kept, Store: e.req.Store})
+		e.g.tell(Event{Host: at.Host, Key: e.req.Key, Bytes: e.came - before, Err: err, Kept: e.kept, Store: e.req.Store, Volatile: e.req.Volatile})
 		if err == nil {
 			return nil
 		}
 		if ctx.Err() != nil || e.told && !e.resumable() || notModified(err) || errors.Is(err, ErrNoRoom) || len(e.left) == 0 {
 			break // what readers have cannot be gone on with elsewhere
 		}
-		e.g.Log.Warn("fetch failed, next mirror", "key", e.req.Key, "url", redact(at), "err", err)
+		level, status := slog.LevelWarn, (*StatusError)(nil)
+		if errors.As(err, &status) && status.Code == http.StatusNotFound {
+			level = slog.LevelDebug // not every mirror has everything
+		}
+		e.g.Log.Log(ctx, level, "fetch failed, next mirror", "key", e.req.Key, "url", redact(at), "err", err)
 	}
 	if e.part != nil {
 		e.putAside(err)

@@ -72,6 +72,8 @@ type Event struct {
 	Bytes int64 // of bodies that came
 	Err   error // a *StatusError with 304 if what is in the store is current
 	Kept  bool  // the file is in the store
+	// Volatile is whether the file may change under its name.
+	Volatile bool
 }
 
 func (g *Group) tell(e Event) {

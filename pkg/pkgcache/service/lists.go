@@ -2,7 +2,9 @@ package service
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"net/http"
 	"time"
 
 	"github.com/empegsync/empegsync/pkg/pkgcache/clean"
@@ -51,9 +53,16 @@ func (s *Service) sweep(ctx context.Context) {
 
 // told is what the fills report to.
 func (s *Service) told(e fill.Event) {
-	s.book.Fetched(e)
+	common := s.tier != nil && e.Host == s.tier.Host()
+	var status *fill.StatusError
+	if missed := errors.As(e.Err, &status) && status.Code == http.StatusNotFound; !common || !missed {
+		s.book.Fetched(e) // that the common store lacks a file is no error
+	}
 	if !e.Kept || e.Store != s.fills.Store {
 		return
+	}
+	if s.tier != nil && !common && !e.Volatile {
+		s.tier.Copy(e.Store, e.Key)
 	}
 	s.cleaner.Added(e.Bytes)
 	if known.IsList(e.Key) {

@@ -28,6 +28,7 @@ import (
 	"github.com/empegsync/empegsync/pkg/pkgcache/rules"
 	"github.com/empegsync/empegsync/pkg/pkgcache/settings"
 	"github.com/empegsync/empegsync/pkg/pkgcache/store"
+	"github.com/empegsync/empegsync/pkg/pkgcache/tier"
 	"github.com/empegsync/empegsync/pkg/status/web"
 )
 
@@ -43,6 +44,7 @@ type Service struct {
 	page    *report.Page
 	pageLn  net.Listener // nil: there is no report
 	came    chan string  // lists that have come, by key
+	tier    *tier.Tier   // nil: there is none
 	stores  []*store.Store
 	stop    context.CancelFunc
 	all     sync.WaitGroup // what works beside the answers
@@ -73,6 +75,9 @@ func New(set *settings.Settings, name string, log *slog.Logger) (_ *Service, err
 	s.book = &report.Book{}
 	s.cleaner = Cleaner(set, main, s.lists, log)
 	transport := s.transport()
+	if err := s.openTier(transport); err != nil {
+		return nil, err
+	}
 	s.fills = &fill.Group{
 		Store: main, Client: &http.Client{Transport: transport}, Log: log, Context: ctx, Stall: set.Stall, PerHost: set.PerHost,
 		Room: func(_ string, n int64) error { return s.room(ctx, n) },
@@ -84,6 +89,10 @@ func New(set *settings.Settings, name string, log *slog.Logger) (_ *Service, err
 	s.cache = &pkgcache.Cache{
 		Store: main, Fills: s.fills, Rules: rule, Mode: set.Mode, Log: log, Name: name, Transport: transport, Local: local, Tunnel: s.tunnel,
 		Sums: s.lists.Sums, Negative: set.Negative,
+	}
+	if s.tier != nil {
+		s.cache.Common = s.tier.URL
+		s.all.Go(func() { s.tier.Run(ctx) })
 	}
 	if s.cache.Peers, err = s.peers(); err != nil {
 		return nil, err

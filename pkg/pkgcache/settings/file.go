@@ -1,9 +1,11 @@
 package settings
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
+	"net/url"
 	"os"
 	"slices"
 	"strconv"
@@ -51,6 +53,9 @@ func params() []param {
 		{"negative", "how long upstream's word counts that there is no such file", duration(func(s *Settings) *time.Duration { return &s.Negative })},
 		{"peers", "caches that share the files: host:port ..., the same in each one's configuration", list((*Settings).addPeer)},
 		{"self", "which of the peers this one is", text(func(s *Settings) *string { return &s.Self })},
+		{"s3", "an S3-compatible store that caches share: https://host:port/bucket, or with a prefix behind it", (*Settings).setCommon},
+		{"s3 keys", "the file with its access key and its secret, in two words; else the environment has them as for other programs", text(func(s *Settings) *string { return &s.CommonKeys })},
+		{"s3 region", "its region (us-east-1)", text(func(s *Settings) *string { return &s.CommonRegion })},
 		{"connect", "where CONNECT may lead: host:port or *.domain:port", list((*Settings).addConnect)},
 		{"private hosts", "private addresses that may be upstream", list((*Settings).addPrivate)},
 		{"ports", "ports that upstream may have", list((*Settings).addPort)},
@@ -152,6 +157,15 @@ func (s *Settings) addPeer(v string) error {
 		return fmt.Errorf("%q: write host:port", v)
 	}
 	s.Peers = append(s.Peers, v)
+	return nil
+}
+
+func (s *Settings) setCommon(v string) error {
+	u, err := url.Parse(v)
+	if err != nil || u.Host == "" || u.User != nil || strings.Trim(u.Path, "/") == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return errors.New("write https://host:port/bucket; its keys have a parameter of their own")
+	}
+	s.Common = u
 	return nil
 }
 

@@ -60,6 +60,12 @@ type Settings struct {
 	// Self and Peers are caches that share their files: host:port.
 	Self  string
 	Peers []string
+	// Common is a store that caches share: http://host:port/bucket; nil: there is
+	// none. CommonKeys has its access key and its secret, in words; "": the
+	// environment has them as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.
+	Common       *url.URL
+	CommonKeys   string
+	CommonRegion string
 
 	// Manifests are the portage trees that tell what distfiles must be. nil:
 	// those that this machine has.
@@ -75,7 +81,7 @@ const day = 24 * time.Hour
 func Default() *Settings {
 	return &Settings{
 		Dir: "/var/cache/http-replicator", Port: 8080, Presets: rules.Presets(), MinFree: 64 << 20, MaxAge: 0, PerHost: 4, Stall: time.Minute,
-		Negative: 10 * time.Second, Unlisted: 30 * day, Parts: 7 * day,
+		Negative: 10 * time.Second, Unlisted: 30 * day, Parts: 7 * day, CommonRegion: "us-east-1",
 	}
 }
 
