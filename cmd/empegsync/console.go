@@ -54,8 +54,9 @@ func (c *consoleCmd) Run(ctx context.Context, s *streams) (err error) {
 	}
 	defer func() { err = errors.Join(err, port.Close()) }()
 	link := console.NewLink(port)
+	quit := false
 	if !c.Terminal || c.Baud == 0 {
-		if err := c.find(ctx, s, link, port, speeds); err != nil {
+		if quit, err = c.find(ctx, s, link, port, speeds); err != nil {
 			return err
 		}
 	}
@@ -67,7 +68,7 @@ func (c *consoleCmd) Run(ctx context.Context, s *streams) (err error) {
 	out := &crlf{s.out}
 	if !c.Terminal {
 		if err := c.install(ctx, link, out, program); err != nil {
-			return err
+			return errors.Join(err, c.playAgain(quit, link, out, err))
 		}
 		if err := c.setup(ctx, link, keyboard, s.out, out); err != nil {
 			return err
@@ -101,19 +102,20 @@ func (c *consoleCmd) program() (string, error) {
 	return "", fmt.Errorf("there is no %s; name the program for the player with --program", strings.Join(candidates, " and no "))
 }
 
-// find gets to the player's shell, or for a terminal only to the right speed.
-func (c *consoleCmd) find(ctx context.Context, s *streams, link *console.Link, port *console.Port, speeds []int) error {
+// find gets to the player's shell, or for a terminal only to the right speed. It
+// reports whether it has quit the player for that.
+func (c *consoleCmd) find(ctx context.Context, s *streams, link *console.Link, port *console.Port, speeds []int) (quit bool, err error) {
 	fmt.Fprintf(s.out, "looking who answers on %s\n", c.Port)
 	state, speed, err := link.Find(ctx, speeds, port.SetSpeed)
 	if err != nil {
-		return err
+		return false, err
 	}
 	what := map[console.State]string{
 		console.Silent: "nobody answers an empty line", console.Playing: "the player answers", console.Shell: "its shell answers",
 	}[state]
 	fmt.Fprintf(s.out, "%s, at %d baud\n", what, speed)
 	if c.Terminal || state == console.Shell {
-		return nil
+		return false, nil
 	}
 	if state == console.Playing {
 		speeds = []int{speed}
@@ -122,14 +124,14 @@ func (c *consoleCmd) find(ctx context.Context, s *streams, link *console.Link, p
 	}
 	for _, speed := range speeds {
 		if err := port.SetSpeed(speed); err != nil {
-			return err
+			return false, err
 		}
 		fmt.Fprintf(s.out, "quitting the player (q), at %d baud\n", speed)
 		if err = link.Quit(ctx); err == nil || !errors.Is(err, console.ErrSilent) {
-			return err
+			return err == nil, err
 		}
 	}
-	return fmt.Errorf("%w; is the player on, and is the cable in the right way? (--baud names the speed)", err)
+	return false, fmt.Errorf("%w; is the player on, and is the cable in the right way? (--baud names the speed)", err)
 }
 
 // install brings the program over.
@@ -143,6 +145,15 @@ func (c *consoleCmd) install(ctx context.Context, link *console.Link, out io.Wri
 	err := o.Run(ctx)
 	meter.end()
 	return err
+}
+
+// playAgain starts a player that was quit for an installation that has failed.
+func (c *consoleCmd) playAgain(quit bool, link *console.Link, out io.Writer, why error) error {
+	if !quit || errors.Is(why, console.ErrDropped) {
+		return nil
+	}
+	fmt.Fprintln(out, "starting the player (exit)")
+	return link.Leave()
 }
 
 // check judges the player by what its /proc says.
@@ -184,13 +195,15 @@ type meter struct {
 	out   io.Writer
 	last  time.Time
 	width int
+	full  bool
 }
 
-// show writes the line, at most five times a second.
+// show writes the line, at most five times a second, and once when all is done.
 func (m *meter) show(done, total int64, left time.Duration) {
-	if time.Since(m.last) < 200*time.Millisecond && done < total {
+	if time.Since(m.last) < 200*time.Millisecond && done < total || m.full {
 		return
 	}
+	m.full = done == total
 	m.last = time.Now()
 	const cells = 30
 	full := int(done * cells / max(total, 1))
@@ -206,7 +219,7 @@ func (m *meter) show(done, total int64, left time.Duration) {
 func (m *meter) end() {
 	if m.width > 0 {
 		fmt.Fprintln(m.out)
-		m.width = 0
+		m.width, m.full = 0, false
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -60,45 +59,12 @@ func TestSetupAnswers(t *testing.T) {
 // baud nobody types ahead.
 func typeIn(t *testing.T, root string, answers ...string) (string, result) {
 	t.Helper()
-	keyboard, screen := openTerminal(t)
-	cmd := empegsync("setup", "--root", root)
-	cmd.Stdin, cmd.Stdout = screen, screen
-	p := start(t, cmd)
-	must(t, screen.Close())
-	shown := &lockedBuffer{}
-	go func() {
-		buf := make([]byte, 200)
-		for {
-			n, err := keyboard.Read(buf)
-			_, _ = shown.Write(buf[:n]) // never fails
-			if err != nil {
-				return
-			}
-		}
-	}()
-	seen := 0
+	s := sit(t, empegsync("setup", "--root", root))
 	for _, a := range answers {
-		until(t, "a question before "+a, func() bool {
-			select {
-			case <-p.ended:
-				return true
-			default:
-			}
-			return strings.HasSuffix(shown.String(), ": ") && len(shown.String()) > seen
-		})
-		seen = len(shown.String())
-		_, err := keyboard.WriteString(a)
-		must(t, err)
-		if a == "\x03" {
-			break
-		}
+		s.asked("a question before " + a)
+		s.types(a)
 	}
-	r := p.wait()
-	deadline := time.Now().Add(patience)
-	for len(answers) > 0 && !strings.HasSuffix(shown.String(), "\n") && time.Now().Before(deadline) {
-		time.Sleep(time.Millisecond)
-	}
-	return shown.String(), r
+	return s.end()
 }
 
 func TestSetupDialogue(t *testing.T) {

@@ -3,6 +3,7 @@ package main
 import (
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -30,21 +31,97 @@ func openTerminal(t *testing.T) (keyboard, screen *os.File) {
 	return keyboard, screen
 }
 
+// seat is somebody at a terminal on which a program runs.
+type seat struct {
+	t        *testing.T
+	keyboard *os.File
+	p        *process
+	shown    lockedBuffer
+	quiet    chan struct{} // closed when nothing more can be shown
+	read     int           // how much of what is shown has been looked at
+}
+
+// sit starts a program on a terminal.
+func sit(t *testing.T, cmd *exec.Cmd) *seat {
+	t.Helper()
+	keyboard, screen := openTerminal(t)
+	cmd.Stdin, cmd.Stdout = screen, screen
+	s := &seat{t: t, keyboard: keyboard, p: start(t, cmd), quiet: make(chan struct{})}
+	must(t, screen.Close()) // now the program has the last one
+	go func() {
+		defer close(s.quiet)
+		_, _ = io.Copy(&s.shown, keyboard) // ends with the error of a terminal whose other side is closed
+	}()
+	return s
+}
+
+// waits waits until something is shown, after what was waited for before.
+func (s *seat) waits(text string) {
+	s.t.Helper()
+	at := -1
+	s.until("shown: "+text, func() bool {
+		at = strings.Index(s.shown.String()[s.read:], text)
+		return at >= 0
+	})
+	s.read += at + len(text)
+}
+
+// asked waits until the last that is shown is a question.
+func (s *seat) asked(what string) {
+	s.t.Helper()
+	s.until(what, func() bool {
+		shown := s.shown.String()
+		return strings.HasSuffix(shown, ": ") && len(shown) > s.read
+	})
+	s.read = len(s.shown.String())
+}
+
+// until waits for a condition, which must come true before the program ends.
+func (s *seat) until(what string, condition func() bool) {
+	s.t.Helper()
+	defer func() {
+		if s.t.Failed() {
+			s.t.Logf("shown:\n%q", s.shown.String())
+		}
+	}()
+	until(s.t, what, func() bool {
+		if condition() {
+			return true
+		}
+		select {
+		case <-s.quiet:
+			if !condition() {
+				s.t.Fatalf("it has ended before: %s\n%s", what, s.p.wait())
+			}
+			return true
+		default:
+			return false
+		}
+	})
+}
+
+func (s *seat) types(text string) {
+	s.t.Helper()
+	_, err := s.keyboard.WriteString(text)
+	must(s.t, err)
+}
+
+// end waits for the program's end; it returns all that was shown.
+func (s *seat) end() (string, result) {
+	s.t.Helper()
+	r := s.p.wait()
+	<-s.quiet
+	return s.shown.String(), r
+}
+
 // onTerminal pulls with its output on a terminal and returns what it shows.
 func onTerminal(t *testing.T, term, addr, slave string, flags ...string) string {
 	t.Helper()
-	keyboard, screen := openTerminal(t)
 	cmd := empegsync(append([]string{"pull", addr, "--root", slave}, flags...)...)
 	cmd.Env = append(os.Environ(), "TERM="+term)
-	cmd.Stdout = screen
-	p := start(t, cmd)
-	must(t, screen.Close()) // now the program has the last one
-	shown, err := io.ReadAll(keyboard)
-	if err != nil && !strings.Contains(err.Error(), "input/output error") { // what Linux says when a terminal's other side is closed
-		t.Error(err)
-	}
-	p.wait().expect(t, 0)
-	return string(shown)
+	shown, r := sit(t, cmd).end()
+	r.expect(t, 0)
+	return shown
 }
 
 // Progress is one line that is rewritten on a terminal, and nothing in a pipe

@@ -1,10 +1,8 @@
 package console
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,27 +12,6 @@ import (
 
 	"github.com/empegsync/empegsync/pkg/console/consoletest"
 )
-
-// fakeProgram is what is pushed: it does what the real one is asked for, and is
-// long enough for things to happen meanwhile.
-func fakeProgram(t *testing.T, root string, long int) string {
-	t.Helper()
-	text := fmt.Sprintf(`#!/bin/sh
-case $1 in
-version) echo "empegsync test" ;;
-install) echo "laid down $*"; cp "$0" %s/laid ;;
-esac
-exit 0
-`, root)
-	random := rand.New(rand.NewPCG(3, 4))
-	body := make([]byte, long)
-	for i := range body {
-		body[i] = byte(random.IntN(256))
-	}
-	name := filepath.Join(t.TempDir(), "program")
-	must(t, os.WriteFile(name, append([]byte(text), body...), 0o755))
-	return name
-}
 
 // onboard prepares the whole job on a line.
 func onboard(l *consoletest.Line, link *Link, program string, said *[]string) *Onboard {
@@ -55,35 +32,19 @@ func onboard(l *consoletest.Line, link *Link, program string, said *[]string) *O
 	}
 }
 
-// arrived fails the test unless the program lies on the player as it is here, and
-// nothing besides.
-func arrived(t *testing.T, l *consoletest.Line, program string) {
-	t.Helper()
-	want, err := os.ReadFile(program)
-	must(t, err)
-	got, err := os.ReadFile(filepath.Join(l.Root, "laid"))
-	if err != nil || !bytes.Equal(got, want) {
-		t.Errorf("what was laid down: %d bytes, want %d; %v", len(got), len(want), err)
-	}
-	left, err := os.ReadDir(filepath.Join(l.Root, "drive0/empegsync"))
-	if err != nil || len(left) > 0 {
-		t.Errorf("left behind: %v, %v", left, err)
-	}
-}
-
 func TestOnboard(t *testing.T) {
 	t.Parallel()
 	l := newLine(t)
 	_, link := open(t, l)
 	toShell(t, link)
-	program := fakeProgram(t, l.Root, 100_000)
+	program := consoletest.Program(t, l.Root, 100_000)
 	var said []string
 	o := onboard(l, link, program, &said)
 	o.Args = "--role slave"
 	if err := o.Run(t.Context()); err != nil {
 		t.Fatalf("%v\n%s", err, strings.Join(said, "\n"))
 	}
-	arrived(t, l, program)
+	l.Arrived(t, program)
 	all := strings.Join(said, "\n")
 	for _, want := range []string{"sending the program", "checking length and sum", "empegsync test", "--role slave"} {
 		if !strings.Contains(all, want) {
@@ -108,7 +69,7 @@ func TestOnboardWithNoise(t *testing.T) {
 			l := newLine(t)
 			_, link := open(t, l)
 			toShell(t, link)
-			program := fakeProgram(t, l.Root, 60_000)
+			program := consoletest.Program(t, l.Root, 60_000)
 			before, err := os.ReadDir(l.Root)
 			must(t, err)
 			l.Noise.Store(tt.from)
@@ -117,9 +78,9 @@ func TestOnboardWithNoise(t *testing.T) {
 			if err := onboard(l, link, program, &said).Run(t.Context()); err != nil {
 				t.Fatalf("%v\n%s", err, strings.Join(said, "\n"))
 			}
-			arrived(t, l, program)
+			l.Arrived(t, program)
 			after, err := os.ReadDir(l.Root)
-			if err != nil || len(after) != len(before)+1 { // what was laid down
+			if err != nil || len(after) != len(before) {
 				t.Errorf("in the root: %v, before %v; %v", after, before, err)
 			}
 		})
@@ -133,7 +94,7 @@ func TestOnboardGoesOnAfterADrop(t *testing.T) {
 	l := newLine(t)
 	_, link := open(t, l)
 	toShell(t, link)
-	program := fakeProgram(t, l.Root, 400_000)
+	program := consoletest.Program(t, l.Root, 400_000)
 	l.Cut.Store(200_000)
 	var said []string
 	err := onboard(l, link, program, &said).Run(t.Context())
@@ -155,7 +116,7 @@ func TestOnboardGoesOnAfterADrop(t *testing.T) {
 	if err := onboard(l, link, program, &said).Run(t.Context()); err != nil {
 		t.Fatalf("%v\n%s", err, strings.Join(said, "\n"))
 	}
-	arrived(t, l, program)
+	l.Arrived(t, program)
 	if all := strings.Join(said, "\n"); !strings.Contains(all, "going on with the program") {
 		t.Errorf("it begins anew:\n%s", all)
 	}
@@ -171,7 +132,7 @@ func TestOnboardOnAFullDisk(t *testing.T) {
 	l := newLine(t)
 	_, link := open(t, l)
 	toShell(t, link)
-	program := fakeProgram(t, l.Root, 50_000)
+	program := consoletest.Program(t, l.Root, 50_000)
 	bin := filepath.Join(l.Root, "bin")
 	fake := func(name, text string) {
 		must(t, os.Remove(filepath.Join(bin, name)))

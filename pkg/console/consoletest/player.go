@@ -1,6 +1,8 @@
 package consoletest
 
 import (
+	"bytes"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -65,5 +67,46 @@ func runPlayer(t testing.TB, root string, far *os.File) (off func()) {
 	return func() {
 		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // its session; gone already is fine
 		_ = cmd.Wait()                                      // killed
+	}
+}
+
+// Program makes a program to bring onto a player whose root is given: it says its
+// version, lays itself down where it belongs when it shall install, and asks one
+// question for setup. It is as long as something that takes a while to
+// send; what it does not need of that is noise, so that packing makes it no shorter.
+func Program(t testing.TB, root string, long int) string {
+	t.Helper()
+	text := `#!/bin/sh
+case $1 in
+version) echo "empegsync test" ;;
+install) echo "laid down $*"; cp "$0" ` + root + `/drive0/empegsync/empegsync ;;
+setup) echo "Its name: "; read -r name; echo "$name" >` + root + `/named ;;
+esac
+exit 0
+`
+	random := rand.New(rand.NewPCG(3, 4))
+	body := make([]byte, long)
+	for i := range body {
+		body[i] = byte(random.IntN(256))
+	}
+	name := filepath.Join(t.TempDir(), "program")
+	must(t, os.WriteFile(name, append([]byte(text), body...), 0o755))
+	return name
+}
+
+// Arrived fails the test unless the program lies on the player as it is here, and
+// nothing besides.
+func (l *Line) Arrived(t testing.TB, program string) {
+	t.Helper()
+	want, err := os.ReadFile(program)
+	must(t, err)
+	folder := filepath.Join(l.Root, "drive0/empegsync")
+	got, err := os.ReadFile(filepath.Join(folder, "empegsync"))
+	if err != nil || !bytes.Equal(got, want) {
+		t.Errorf("what was laid down: %d bytes, want %d; %v", len(got), len(want), err)
+	}
+	there, err := os.ReadDir(folder)
+	if err != nil || len(there) != 1 {
+		t.Errorf("left behind: %v, %v", there, err)
 	}
 }
