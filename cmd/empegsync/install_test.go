@@ -71,6 +71,12 @@ func TestInstall(t *testing.T) {
 		t.Errorf("serve --check: %s", r)
 	}
 	call(t, "pull", "--root", root, "-n").contains(t, 10, "kitchen")
+	// A root's name may be relative; a module's path is not.
+	beside := empegsync("serve", "--check", "--root", filepath.Base(root))
+	beside.Dir = filepath.Dir(root)
+	if r := start(t, beside).wait(); !strings.Contains(r.out, " "+root+"/drive0, read only\n") {
+		t.Errorf("serve --check with a relative root: %s", r)
+	}
 
 	must(t, os.Remove(filepath.Join(root, "bin/rsync")))
 	r = call(t, "reinstate", "--root", root)

@@ -37,10 +37,15 @@ func (r rootFlag) settings() (*role.Settings, string, error) {
 	return set, name, nil
 }
 
-// below is where a file of the player lies on this machine; "" stays "".
+// below is where a file of the player lies on this machine, whatever folder a
+// process works in; "" stays "".
 func (r rootFlag) below(name string) string {
 	if name == "" {
 		return ""
 	}
-	return filepath.Join(r.Root, name)
+	here := filepath.Join(r.Root, name)
+	if full, err := filepath.Abs(here); err == nil { // else the root's name has to do
+		return full
+	}
+	return here
 }
