@@ -59,6 +59,9 @@ const (
 // run is the whole program: args[0] is the name it was called by.
 func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer) int {
 	tuneMemory()
+	if strconv.IntSize == 32 { // as boards have
+		calmTimers()
+	}
 	name := filepath.Base(args[0])
 	words := args[1:]
 	if name == "rsync" {
