@@ -224,3 +224,35 @@ func find(t *testing.T, dir string) string {
 	must(t, err)
 	return string(out)
 }
+
+// TestMaxAlloc: a list that takes more memory than it may ends a run with rsync's
+// code for that, whichever side has it. Nothing
+// is deleted then.
+func TestMaxAlloc(t *testing.T) {
+	t.Parallel()
+	w := newTwin(t)
+	w.fill(t)
+	target := strings.Repeat("t", 1000)
+	must(t, os.Mkdir(w.dir+"/ours/many", 0o755))
+	for i := range 1500 {
+		must(t, os.Symlink(target, fmt.Sprintf("%s/ours/many/%d", w.dir, i)))
+	}
+	for _, c := range []struct {
+		line string
+		code int
+	}{
+		{"-rl --delete --max-alloc=1m --no-i-r many/ dst", 22},
+		{"-rl --delete --max-alloc=1m SHELL:many/ dst", 22},
+		{"-rl --delete -M--max-alloc=1m --rsync-path=" + w.ours + " many/ SHELL:dst", 22},
+		{"-rl -n --max-alloc=4m many/ dst", 0},
+		{"-rl -n --max-alloc=0 many/ dst", 0},
+	} {
+		r := w.run(t, "ours", c.line)
+		if r.code != c.code || c.code != 0 && !strings.Contains(r.err, "--max-alloc") {
+			t.Errorf("rsync %s: %s", c.line, r)
+		}
+	}
+	if _, err := os.Stat(w.dir + "/ours/dst/gone"); err != nil {
+		t.Error(err)
+	}
+}

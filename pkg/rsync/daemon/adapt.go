@@ -20,6 +20,7 @@ func (t *served) adapt(link *transfer.Link) error {
 	case conf.No:
 		t.opt.OpenNoatime = false
 	}
+	transfer.CapMemory(t.opt)
 	t.opt.MungeLinks = m.MungeSymlinks == conf.Yes
 	link.TrimLinks = t.trimLinks
 	if m.IgnoreErrors {

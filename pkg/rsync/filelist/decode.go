@@ -1,6 +1,7 @@
 package filelist
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"unsafe"
@@ -12,6 +13,9 @@ import (
 // MaxEntries is how many entries a list may have: on a 32-bit board a million,
 // elsewhere what indexes can count in practice.
 const MaxEntries = 1 << 20 << (6 * (^uint(0) >> 63))
+
+// ErrMemory is that of a list that takes more memory than it may.
+var ErrMemory = errors.New("the file list takes more memory than --max-alloc allows")
 
 // Decoder decodes the entries of one list (flist.c:recv_file_entry), all parts
 // of it with one decoder.
@@ -27,6 +31,10 @@ type Decoder struct {
 	// After, if not nil, reads what follows an entry: its ACL and its extended
 	// attributes.
 	After func(r *wire.Reader, e *Entry)
+
+	// Room is about how many bytes of memory the entries of the list that is read
+	// next may take; 0 is no bound. Beyond it the error is ErrMemory.
+	Room int64
 
 	// Rooted lets names begin with a slash, which is dropped: those of sources
 	// with absolute paths do with --relative. Either all do or none.
@@ -97,6 +105,9 @@ func (d *Decoder) ReadPart(r *wire.Reader, l *List, limit int, progress func(n i
 			return nil, fmt.Errorf("read file list: more than %d entries", limit)
 		}
 		l.Add(e)
+		if d.Room > 0 && l.Bytes() > d.Room {
+			return nil, fmt.Errorf("read file list, entry %d: %w", l.Len(), ErrMemory)
+		}
 		if progress != nil && l.Len()%1000 == 0 {
 			progress(l.Len())
 		}

@@ -7,7 +7,10 @@
 // clean and relative; what they may do on a disk is up to rootfs.
 package filelist
 
-import "strings"
+import (
+	"strings"
+	"unsafe"
+)
 
 // File types in Entry.Mode (st_mode bits, as on the wire).
 const (
@@ -189,4 +192,13 @@ func (e *Entry) extra() *extra {
 		e.ext = &extra{}
 	}
 	return e.ext
+}
+
+// bytes is about how much memory an entry takes, its folder's name left out.
+func (e *Entry) bytes() int64 {
+	n := int(unsafe.Sizeof(*e)) + len(e.Base)
+	if e.ext != nil {
+		n += int(unsafe.Sizeof(*e.ext)) + len(e.ext.target) + len(e.ext.sum)
+	}
+	return int64(n)
 }

@@ -14,7 +14,11 @@ import (
 type Folders struct {
 	waiting   map[int32]*Entry
 	announced int32
+	bytes     int64
 }
+
+// Bytes is about how much memory those that wait take.
+func (f *Folders) Bytes() int64 { return f.bytes }
 
 // Announce takes in the folders of a sorted part. Those that are duplicates
 // have a number but will get no part of their own, nor has the root one, whose
@@ -33,6 +37,7 @@ func (f *Folders) Announce(l *List) error {
 			continue
 		}
 		f.waiting[number] = e.Clone()
+		f.bytes += e.alone()
 	}
 	if len(f.waiting) > MaxEntries || f.announced > math.MaxInt32/2 {
 		return fmt.Errorf("more than %d folders wait for their parts of the file list", MaxEntries)
@@ -52,7 +57,14 @@ func (f *Folders) Take(index int32) (*Entry, error) {
 		return nil, fmt.Errorf("a part of the file list comes for folder %d, which has had its own or is a duplicate", number)
 	}
 	delete(f.waiting, int32(number))
+	f.bytes -= e.alone()
 	return e, nil
+}
+
+// alone is about how much memory an entry takes that stands in a map by itself.
+func (e *Entry) alone() int64 {
+	const slot = 32
+	return e.bytes() + int64(len(e.Dir)) + slot
 }
 
 // Clone returns a copy that keeps none of its list's memory.

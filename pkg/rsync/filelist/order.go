@@ -25,7 +25,11 @@ type List struct {
 
 	segments [][]Entry
 	length   int
+	bytes    int64
 }
+
+// Bytes is about how much memory the entries take.
+func (l *List) Bytes() int64 { return l.bytes }
 
 // segment is how many entries stand together.
 const segment = 512
@@ -38,6 +42,10 @@ func (l *List) Add(e Entry) {
 			size = 16 // most lists are short; the first segment grows
 		}
 		l.segments = append(l.segments, make([]Entry, 0, size))
+	}
+	l.bytes += e.bytes()
+	if before := l.Last(); before == nil || before.Dir != e.Dir { // else they share it
+		l.bytes += int64(len(e.Dir))
 	}
 	last := len(l.segments) - 1
 	l.segments[last] = append(l.segments[last], e)

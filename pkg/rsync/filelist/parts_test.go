@@ -2,6 +2,7 @@ package filelist
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -241,5 +242,59 @@ func TestRootedNames(t *testing.T) {
 				t.Errorf("%s: %q: %s, want %s", d.name, tt.names, got, tt.want)
 			}
 		}
+	}
+}
+
+// A list that takes more memory than it may is given up where that shows, and
+// folders that wait count until their parts have come.
+func TestMemoryOfLists(t *testing.T) {
+	caps, err := proto.New(31)
+	if err != nil {
+		t.Fatal(err)
+	}
+	enc := NewEncoder(caps, Fields{Links: true})
+	var b []byte
+	const count = 1000
+	for i := range count {
+		e := Entry{Mode: ModeLink | 0o777}
+		e.SetPath(fmt.Sprintf("folder/%04d", i))
+		e.SetTarget(strings.Repeat("t", 500))
+		b = enc.Append(b, &e)
+	}
+	b = append(b, 0, 0)
+	b = append(b, 0, 0) // no names of users and groups
+	read := func(room int64) (*List, error) {
+		d := NewDecoder(caps, Fields{Links: true})
+		d.Room = room
+		return d.Read(wire.NewReader(bytes.NewReader(b), 4096), nil)
+	}
+	l, err := read(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := l.Bytes(); n < count*500 || n > count*1000 {
+		t.Errorf("%d bytes for %d links", n, count)
+	}
+	if _, err := read(l.Bytes()); err != nil {
+		t.Error(err)
+	}
+	if _, err := read(l.Bytes() / 2); !errors.Is(err, ErrMemory) {
+		t.Errorf("half of the room: %v", err)
+	}
+	var f Folders
+	part := &List{}
+	for i := range 3 {
+		part.Add(Entry{Base: strings.Repeat("d", 100+i), Mode: ModeDir})
+	}
+	if err := f.Announce(part); err != nil || f.Bytes() < 300 {
+		t.Errorf("%d bytes wait, %v", f.Bytes(), err)
+	}
+	for i := range int32(3) {
+		if _, err := f.Take(proto.IndexListBase - i); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if f.Bytes() != 0 {
+		t.Errorf("%d bytes wait for nothing", f.Bytes())
 	}
 }

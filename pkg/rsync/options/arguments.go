@@ -38,6 +38,11 @@ func (s *state) finishArguments() *Error {
 	if err := s.finishIconv(); err != nil {
 		return err
 	}
+	if v := s.variable("RSYNC_MAX_ALLOC"); v != "" && !s.MaxAlloc.Set {
+		if err := setMaxAlloc(s, v); err != nil {
+			return err
+		}
+	}
 	if v := s.variable("RSYNC_PROTECT_ARGS"); s.Secluded == Unset && v != "" {
 		s.Secluded = No
 		if leadingNumber(v) != 0 {

@@ -22,7 +22,7 @@ func batchRows() []row {
 		value("write-batch", "", "FILE", "write the changes to a batch file too", setWriteBatch(false)).in(client),
 		value("only-write-batch", "", "FILE", "write the changes to a batch file, do not make them", setWriteBatch(true)).
 			from("2.6.5").
-			toServer(126, func(o *Options, p Peer) string {
+			toServer(125, func(o *Options, p Peer) string {
 				if o.OnlyBatch && p.Push {
 					return "--only-write-batch=X"
 				}

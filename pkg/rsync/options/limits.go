@@ -29,6 +29,21 @@ func setBwLimit(s *state, arg string) *Error {
 	return nil
 }
 
+// minMaxAlloc is the least that --max-alloc takes. // options.c:parse_arguments
+const minMaxAlloc = 1 << 20
+
+func setMaxAlloc(s *state, arg string) *Error {
+	n, problem := parseSize(arg, maxInt64)
+	if problem == "" && n != 0 && n < minMaxAlloc {
+		problem = "too small (min: 1.00M or 0 for unlimited)"
+	}
+	if problem != "" {
+		return syntaxError("%s--max-alloc=%s is %s", s.remote(), arg, problem)
+	}
+	s.MaxAlloc, s.maxAllocWord = Number{true, n}, "--max-alloc="+arg
+	return nil
+}
+
 // stopAfter reads how many minutes a run may take.
 func stopAfter(s *state, arg string) *Error {
 	n, err := s.parseInt("stop-after", arg)

@@ -206,11 +206,15 @@ type Options struct {
 	SkipCompress    string
 	SkipCompressSet bool
 	CompressThreads int // of --compress-threads; 0: as many as are of use
-	Protocol        int // highest version to announce, 0 for the newest
-	Timeout         int // seconds without data, 0 for none
-	Contimeout      int // seconds for connecting, 0 for none
-	Fsync           bool
-	Files           // how what is received gets into its place
+	// MaxAlloc is the most memory that the file list of a connection may take, in
+	// bytes; a value of 0 is no limit, and unset the program's choice.
+	MaxAlloc     Number
+	maxAllocWord string // as it was written: each side makes its own of it
+	Protocol     int    // highest version to announce, 0 for the newest
+	Timeout      int    // seconds without data, 0 for none
+	Contimeout   int    // seconds for connecting, 0 for none
+	Fsync        bool
+	Files        // how what is received gets into its place
 
 	// What is said.
 	Stderr        Stderr

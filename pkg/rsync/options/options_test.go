@@ -134,6 +134,8 @@ func TestParseErrors(t *testing.T) {
 		{"--cc= a b", Unsupported, "unknown checksum name: "},
 		{"--zt=-4 a b", Syntax, "--compress-threads=-4: too small (min: 0)"},
 		{"--stderr=x a b", Syntax, `--stderr mode "x" is not one of errors, all, or client`},
+		{"--max-alloc=1023k a b", Syntax, "--max-alloc=1023k is too small (min: 1.00M or 0 for unlimited)"},
+		{"--server --max-alloc=x . a", Syntax, "on remote machine: --max-alloc=x is invalid"},
 		{"--stderr= a b", Syntax, `--stderr mode "" is not one of errors, all, or client`},
 		{"--zc=a,b a b", Unsupported, "unknown compress name: a,b"},
 		{"-N a b", Syntax, "This rsync does not support --crtimes (-N)"},

@@ -102,7 +102,7 @@ func lines() []string {
 		"-C", "-F", "-FF", "-rm --delete", "-m --no-m", "-rCm0",
 		"--stderr=e", "--stderr=al", "--stderr=client -i", "--msgs2stderr -B700", "--no-msgs2stderr", "--zt=3 -z", "--sockopts=SO_KEEPALIVE",
 		"--info=name0,del --msgs2stderr --existing --fsync --temp-dir=x --inplace --stats --numeric-ids --ignore-missing-args --modify-window=2",
-		"--info=none --copy-dest=x --copy-dest=y", "--iconv=- --no-iconv",
+		"--max-alloc=2m --stats --ignore-missing-args --super --size-only --force -r", "--max-alloc=0 --modify-window=1", "--info=none --copy-dest=x --copy-dest=y", "--iconv=- --no-iconv",
 	}
 }
 

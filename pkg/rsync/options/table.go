@@ -97,7 +97,7 @@ func keepRows() []row {
 			noLong().toServer(190, noAtimeWord),
 		todo("crtimes", "N", "", "keep creation times", "Linux sets no creation times, and rsync on Linux lacks it, too").from("3.2.3").no().never("This rsync does not support --crtimes (-N)"),
 		value("super", "", "", "try what only root may do", setSuper(SuperYes)).from("2.6.7").noLong().undo(setSuper(SuperNo)).
-			toServer(127, superWord),
+			toServer(126, superWord),
 		value("fake-super", "", "", "keep root's attributes in extended attributes", setSuper(SuperFake)).from("3.0.0"),
 		flag("munge-links", "", "disable symlinks by a prefix", func(o *Options) *bool { return &o.MungeLinks }).noLong(),
 		flag("keep-dirlinks", "K", "treat a symlink to a directory within the destination as one",
@@ -120,7 +120,7 @@ func skipRows() []row {
 	return []row{
 		flag("update", "u", "skip files that are newer at the destination", func(o *Options) *bool { return &o.Update }).letter(5, anySide),
 		flag("checksum", "c", "compare contents, not size and time", func(o *Options) *bool { return &o.Checksum }).no().letter(33, anySide),
-		flag("size-only", "", "skip files of the same size", func(o *Options) *bool { return &o.SizeOnly }).word(128, onlyPush),
+		flag("size-only", "", "skip files of the same size", func(o *Options) *bool { return &o.SizeOnly }).word(127, onlyPush),
 		flag("ignore-times", "I", "transfer even where size and time agree",
 			func(o *Options) *bool { return &o.IgnoreTimes }).letter(35, anySide),
 		value("modify-window", "@", "NUM", "take times that differ by up to NUM seconds for equal", setModifyWindow).
@@ -131,17 +131,17 @@ func skipRows() []row {
 			func(o *Options) *bool { return &o.IgnoreExisting }).from("2.5.2").word(140, onlyPush),
 		value("max-size", "", "SIZE", "skip files larger than SIZE",
 			size("max-size", maxInt64, func(o *Options, n int64) { o.MaxSize = Number{true, n} })).from("2.6.4").
-			toServer(122, sizeWord("--max-size=", func(o *Options) Number { return o.MaxSize })),
+			toServer(121, sizeWord("--max-size=", func(o *Options) Number { return o.MaxSize })),
 		value("min-size", "", "SIZE", "skip files smaller than SIZE",
 			size("min-size", maxInt64, func(o *Options, n int64) { o.MinSize = Number{true, n} })).from("2.6.7").
-			toServer(121, sizeWord("--min-size=", func(o *Options) Number { return o.MinSize })),
+			toServer(120, sizeWord("--min-size=", func(o *Options) Number { return o.MinSize })),
 	}
 }
 
 func deleteRows() []row {
 	return []row{
 		value("delete", "", "", "delete what the source does not have", func(s *state, _ string) *Error { s.delete = true; return nil }).
-			toServer(123, deleteWord),
+			toServer(122, deleteWord),
 		value("delete-before", "", "", "delete before the transfer",
 			func(s *state, _ string) *Error { s.deleteBefore = true; return nil }).from("2.6.4"),
 		value("delete-during", "", "", "delete during the transfer", setDeleteDuring(DeleteDuring)).from("2.6.4"),
@@ -149,12 +149,12 @@ func deleteRows() []row {
 		value("delete-delay", "", "", "find deletions during the transfer, delete after it", setDeleteDuring(DeleteDelay)).from("3.0.0"),
 		value("delete-after", "", "", "delete after the transfer",
 			func(s *state, _ string) *Error { s.deleteAfter = true; return nil }),
-		flag("delete-excluded", "", "delete excluded files too", func(o *Options) *bool { return &o.DeleteExcluded }).word(124, onlyPush),
+		flag("delete-excluded", "", "delete excluded files too", func(o *Options) *bool { return &o.DeleteExcluded }).word(123, onlyPush),
 		value("max-delete", "", "NUM", "delete at most NUM files", number("max-delete", minInt32, maxInt32,
-			func(o *Options, n int32) { o.MaxDelete = Number{true, int64(n)} })).toServer(120, maxDeleteWord),
+			func(o *Options, n int32) { o.MaxDelete = Number{true, int64(n)} })).toServer(119, maxDeleteWord),
 		flag("ignore-errors", "", "delete even after read errors", func(o *Options) *bool { return &o.IgnoreErrors }).noLong().word(134, anySide),
 		flag("force", "", "delete directories that are in the way, with their contents",
-			func(o *Options) *bool { return &o.Force }).noLong().word(125, onlyPush),
+			func(o *Options) *bool { return &o.Force }).noLong().word(124, onlyPush),
 		value("delete-missing-args", "", "", "delete sources that do not exist from the destination", setMissingArgs(MissingDelete)).from("3.1.0"),
 		value("remove-source-files", "", "", "remove files from the source once they are at the destination", setRemoveSource(RemoveSource)).
 			from("2.6.9").toServer(157, removeSourceWord),
@@ -205,8 +205,9 @@ func howRows() []row {
 		value("compress-threads", "", "NUM", "use as many threads for compressing with zstd",
 			number("compress-threads", 0, maxInt32, func(o *Options, n int32) { o.CompressThreads = int(n) })).alias("zt").from("3.4.2"),
 		value("skip-compress", "", "LIST", "spend no effort on files with these suffixes", setSkipCompress).from("3.0.0").
-			toServer(119, skipCompressWord),
-		todo("max-alloc", "", "SIZE", "limit memory", "not done yet").from("3.2.2"),
+			toServer(118, skipCompressWord),
+		value("max-alloc", "", "SIZE", "the most memory that a file list may take; 0 for no limit", setMaxAlloc).from("3.2.2").
+			toServer(129, func(o *Options, _ Peer) string { return o.maxAllocWord }),
 		value("qsort", "", "", "sort the list in another way (here there is one)", nothing).in(client),
 	}
 }

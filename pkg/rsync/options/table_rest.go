@@ -9,7 +9,7 @@ func outputRows() []row {
 			no().undo(func(s *state, _ string) *Error { s.Itemize = 0; return nil }).toServer(105, logFormatWord),
 		flag("progress", "", "show progress", func(o *Options) *bool { return &o.Progress }).noLong(),
 		value("", "P", "", "the same as --partial --progress", partialProgress).in(client).standsFor("partial"),
-		flag("stats", "", "show totals at the end", func(o *Options) *bool { return &o.Stats }).word(129, onlyPush),
+		flag("stats", "", "show totals at the end", func(o *Options) *bool { return &o.Stats }).word(128, onlyPush),
 		count("human-readable", "h", "show numbers with units; twice: units of 1024", func(o *Options) *int { return &o.HumanReadable }).
 			from("2.6.7").no().undo(func(s *state, _ string) *Error { s.HumanReadable = -1; return nil }),
 		value("log-format", "", "FORMAT", "an old name of --out-format", logFormat),

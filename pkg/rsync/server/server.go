@@ -121,6 +121,9 @@ func (c *active) serve(ctx context.Context) error {
 	if c.Refusal != nil {
 		return c.Refusal
 	}
+	if c.Places != nil {
+		transfer.CapMemory(c.Options)
+	}
 	if err := session.CheckOptions(c.a.Caps, c.Options); err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package transfer
 
 import (
+	"errors"
 	"fmt"
 	"math"
 
@@ -63,7 +64,12 @@ func (r *receiver) firstList() (*filelist.List, error) {
 func (r *receiver) readList(list *filelist.List, limit int) error {
 	start := r.R.Total()
 	so := r.parts.entries()
+	_, flight := r.parts.inFlight()
+	r.decoder.Room = max(1, r.mostMemory-flight-r.folders.Bytes())
 	_, err := r.decoder.ReadPart(r.R, list, limit, func(n int) { r.obs.Listed(so+n, false) })
+	if errors.Is(err, filelist.ErrMemory) {
+		return proto.Fail(proto.ExitMalloc, err)
+	}
 	if err != nil {
 		return proto.Fail(proto.ExitStreamIO, err)
 	}
@@ -116,7 +122,8 @@ func (r *receiver) readPart(index int32) error {
 	if err != nil {
 		return proto.Fail(proto.ExitProtocol, err)
 	}
-	flight, end := r.parts.inFlight(), r.parts.end()
+	flight, _ := r.parts.inFlight()
+	end := r.parts.end()
 	limit := min(int64(filelist.MaxEntries-flight), math.MaxInt32-2-int64(end))
 	if limit < 1 {
 		return proto.Failf(proto.ExitProtocol, "the file list has more than %d entries in flight, or indexes beyond %d", filelist.MaxEntries, math.MaxInt32)

@@ -287,6 +287,9 @@ func (w *walker) addEntry(root *rootfs.Root, in *rootfs.Info, e filelist.Entry) 
 		}
 	}
 	w.list.Add(e)
+	if w.list.Bytes() > w.mostMemory {
+		return proto.Fail(proto.ExitMalloc, filelist.ErrMemory)
+	}
 	w.count(&e)
 	names := !w.opt.NumericIDs && !w.Nameless && !w.Caps.IncRecurse
 	if w.opt.Owner && names {

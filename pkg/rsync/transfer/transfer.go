@@ -205,12 +205,13 @@ type common struct {
 	moved       Passage                 // where a file's bytes began to count
 	wake        func()                  // has the owner of W send messages soon; may be nil
 	sending     bool
+	mostMemory  int64  // bytes that the list in flight may take
 	peerDeleted [5]int // deletions that the peer has told of
 }
 
 func newCommon(l Link, opt *options.Options, rules Rules, obs Observer) *common {
 	c := &common{
-		Link: l, opt: opt, rules: rules, obs: obs,
+		Link: l, opt: opt, rules: rules, obs: obs, mostMemory: memory(opt),
 		out: wire.NewIndexCoder(l.Caps.DeltaIndex),
 		in:  wire.NewIndexCoder(l.Caps.DeltaIndex),
 	}

@@ -72,15 +72,15 @@ func (w *window) oldest() *part {
 }
 
 // inFlight returns how many entries the parts in flight have, and one more for
-// each part.
-func (w *window) inFlight() int {
+// each part, and about how much memory they take.
+func (w *window) inFlight() (entries int, bytes int64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	n := 0
 	for p := w.first; p != nil; p = p.next {
-		n += p.Len() + 1
+		entries += p.Len() + 1
+		bytes += p.Bytes()
 	}
-	return n
+	return entries, bytes
 }
 
 // after returns the part behind one, nil if it has not come; none says that
