@@ -256,3 +256,20 @@ func TestMaxAlloc(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestDparam: --dparam counts more than the file of a daemon, and a mistake in it
+// ends the daemon before it serves anybody.
+func TestDparam(t *testing.T) {
+	t.Parallel()
+	w := newTwin(t)
+	must(t, os.WriteFile(w.dir+"/motd", []byte("welcome\n"), 0o644))
+	for _, c := range []struct{ over, says string }{
+		{"-Mmotdfile=" + w.dir + "/motd", "welcome"}, {"--dparam=bogus=3", `unknown parameter "bogus"`}, {"--dparam=bogus", "missing an '='"},
+	} {
+		must(t, os.WriteFile(w.dir+"/over", []byte("shift 4\nexec "+w.ours+" --server --daemon --config="+w.dir+"/rsyncd.conf "+c.over+" .\n"), 0o644))
+		r := start(t, exec.Command(w.ours, "-e", "sh "+w.dir+"/over", "host::")).wait()
+		if !strings.Contains(r.out+r.err, c.says) || (r.code == 0) != (c.says == "welcome") {
+			t.Errorf("%s: %s", c.over, r)
+		}
+	}
+}

@@ -30,11 +30,12 @@ import (
 // serveCmd is the daemon.
 type serveCmd struct {
 	rootFlag
-	Config  string `placeholder:"FILE" type:"path" help:"The rsyncd.conf; else the configuration of the installed player, else /etc/rsyncd.conf below the root, else the drives that are there, read only."`
-	Address string `placeholder:"HOST:PORT" help:"Listen here, whatever the file says. Port 0 lets the system choose."`
-	Status  string `placeholder:"[HOST:]PORT" help:"Show how it does on a page there; without HOST to this machine only."`
-	LogJSON bool   `name:"log-json" help:"Write the log as a JSON object a line."`
-	Check   bool   `help:"Only read the configuration and say what would be served."`
+	Config  string   `placeholder:"FILE" type:"path" help:"The rsyncd.conf; else the configuration of the installed player, else /etc/rsyncd.conf below the root, else the drives that are there, read only."`
+	Address string   `placeholder:"HOST:PORT" help:"Listen here, whatever the file says. Port 0 lets the system choose."`
+	Status  string   `placeholder:"[HOST:]PORT" help:"Show how it does on a page there; without HOST to this machine only."`
+	LogJSON bool     `name:"log-json" help:"Write the log as a JSON object a line."`
+	over    []string // parameters that count more than the file's, "name=value"
+	Check   bool     `help:"Only read the configuration and say what would be served."`
 }
 
 // Help is what --help tells of the verb.
@@ -217,7 +218,7 @@ func (c *serveCmd) load() (*conf.Config, string, error) {
 	if err != nil {
 		return nil, "", fmt.Errorf("read the configuration: %w", err)
 	}
-	cfg, err := conf.Parse(name, text, source{})
+	cfg, err := conf.ParseOver(name, text, source{}, c.over)
 	if err != nil {
 		return nil, "", err
 	}

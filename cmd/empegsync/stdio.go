@@ -53,7 +53,7 @@ const shellConfig = "rsyncd.conf"
 
 // daemonStdio is a daemon for one connection, which a remote shell brings.
 func daemonStdio(ctx context.Context, opt *options.Options, s *streams) int {
-	c := &serveCmd{Config: opt.Config}
+	c := &serveCmd{Config: opt.Config, over: opt.Over}
 	c.Root = "/"
 	if c.Config == "" {
 		c.Config = "/etc/rsyncd.conf"
@@ -109,10 +109,13 @@ func runDaemon(ctx context.Context, opt *options.Options, s *streams) int {
 		}
 		out = leave{s.out}
 	}
-	c := &serveCmd{Config: opt.Config}
+	c := &serveCmd{Config: opt.Config, over: opt.Over}
 	c.Root = "/"
 	cfg, _, err := c.load()
-	if err == nil && (opt.Port != 0 || opt.Address != "") {
+	if err != nil {
+		return rsyncError(s.err, "rsync: "+err.Error(), proto.ExitSyntax, "daemon")
+	}
+	if opt.Port != 0 || opt.Address != "" {
 		host, port := opt.Address, opt.Port
 		if host == "" {
 			host = cfg.Global.Address
@@ -125,10 +128,7 @@ func runDaemon(ctx context.Context, opt *options.Options, s *streams) int {
 		}
 		c.Address = net.JoinHostPort(host, strconv.Itoa(port))
 	}
-	if err == nil {
-		err = c.Run(ctx, &streams{s.in, out, s.err})
-	}
-	if err != nil {
+	if err := c.Run(ctx, &streams{s.in, out, s.err}); err != nil {
 		return rsyncError(s.err, "rsync: "+err.Error(), proto.ExitSocketIO, "daemon")
 	}
 	return exitOK

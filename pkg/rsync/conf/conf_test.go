@@ -454,3 +454,24 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// What is to be set over the file counts more than its global part and less than
+// its modules; a mistake in it is one in the configuration.
+func TestParseOver(t *testing.T) {
+	const text = "port = 1\ntimeout = 2\n[a]\npath = /a\n[global]\nmotd file = /m\n[b]\npath = /b\ntimeout = 5\n"
+	cfg, err := ParseOver("f", []byte(text), nil, []string{"port=7", "Time Out = 9", "motdfile=/over"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, _ := cfg.Module("a")
+	b, _ := cfg.Module("b")
+	if cfg.Global.Port != 7 || a.Timeout != 9 || b.Timeout != 5 || cfg.Global.MotdFile != "/m" {
+		t.Errorf("%+v, %+v", cfg.Global, cfg.Modules)
+	}
+	if cfg, err = ParseOver("f", []byte("port = 1\n"), nil, []string{"port=7"}); err != nil || cfg.Global.Port != 7 {
+		t.Errorf("without modules: %+v, %v", cfg, err)
+	}
+	if _, err = ParseOver("f", []byte(text), nil, []string{"bogus=3"}); err == nil || !strings.Contains(err.Error(), "--dparam:1: unknown parameter \"bogus\"") {
+		t.Error(err)
+	}
+}

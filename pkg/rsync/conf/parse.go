@@ -41,7 +41,14 @@ func (e *Error) Error() string {
 // and &merge are errors. own are parameters of the caller's beyond rsync's.
 // // loadparm.c:lp_load
 func Parse(name string, text []byte, src Source, own ...Own) (*Config, error) {
-	p := &parser{src: src, defaults: DefaultModule(), index: map[string]int{}, inModule: -1}
+	return ParseOver(name, text, src, nil, own...)
+}
+
+// ParseOver is [Parse] with parameters, "name=value" each, that are set where the
+// global part ends: over what it says, and before the first module begins.
+// // loadparm.c:set_dparams
+func ParseOver(name string, text []byte, src Source, over []string, own ...Own) (*Config, error) {
+	p := &parser{over: over, src: src, defaults: DefaultModule(), index: map[string]int{}, inModule: -1}
 	p.own = make(map[string]Own, len(own))
 	for _, o := range own {
 		p.own[fold(o.Name)] = o
@@ -51,6 +58,7 @@ func Parse(name string, text []byte, src Source, own ...Own) (*Config, error) {
 		p.params[fold(par.Name)] = par
 	}
 	p.file(name, text, 0)
+	p.override()
 	p.checkModules()
 	if len(p.errs) > 0 {
 		return nil, errors.Join(p.errs...)
@@ -81,6 +89,7 @@ type parser struct {
 	index    map[string]int // folded name -> position in modules
 	inModule int            // index into modules, -1 in the global part
 	includes int
+	over     []string // to be set where the global part ends
 	places   map[string]string
 	notes    []*Error
 	errs     []error
@@ -123,6 +132,7 @@ func (p *parser) section(file string, line int, name string) {
 		p.inModule = -1
 		return
 	}
+	p.override()
 	if strings.Contains(name, "/") {
 		p.fail(file, line, "module name %q contains a slash, which clients use to separate module and path; rename it", name)
 	}
@@ -142,6 +152,18 @@ func (p *parser) section(file string, line int, name string) {
 	p.modules = append(p.modules, m)
 	p.inModule = len(p.modules) - 1
 	p.index[fold(name)] = p.inModule
+}
+
+// override sets what is to be set over the global part, once.
+func (p *parser) override() {
+	for i, text := range p.over {
+		name, value, _ := strings.Cut(text, "=")
+		in := p.inModule
+		p.inModule = -1
+		p.parameter("--dparam", i+1, strings.TrimSpace(name), strings.TrimSpace(value))
+		p.inModule = in
+	}
+	p.over = nil
 }
 
 // parameter sets one value in the module or, before any, in the defaults.

@@ -161,6 +161,38 @@ func asDaemonDo(do func(*state, string)) action {
 	}
 }
 
+// asDaemonTry is asDaemonDo for what may go wrong.
+func asDaemonTry(do action) action {
+	return func(s *state, arg string) *Error {
+		if s.mode != daemon {
+			s.become = daemon
+			return nil
+		}
+		return do(s, arg)
+	}
+}
+
+// setOver is --dparam. // options.c:parse_arguments
+func setOver(s *state, arg string) *Error {
+	if !strings.Contains(arg, "=") {
+		return syntaxError("--dparam value is missing an '=': %s", arg)
+	}
+	s.Over = append(s.Over, arg)
+	return nil
+}
+
+// orDaemon is an option that is about a parameter of rsyncd.conf where it stands
+// beside --daemon.
+func orDaemon(parameter string, on action) action {
+	return func(s *state, arg string) *Error {
+		if s.mode == daemon {
+			s.Over = append(s.Over, parameter+"="+arg)
+			return nil
+		}
+		return on(s, arg)
+	}
+}
+
 // What is sent.
 
 func dirsLetter(o *Options, p Peer) string {

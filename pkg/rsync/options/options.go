@@ -262,6 +262,9 @@ type Options struct {
 	Motd                     Tri // No: leave out the daemon's lines of text
 
 	// Daemon mode.
-	Config   string // --config
+	Config string // --config
+	// Over are parameters that count more than the global ones of the file,
+	// "name=value" each: --dparam, and options that stand for such.
+	Over     []string
 	NoDetach bool
 }

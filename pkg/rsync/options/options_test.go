@@ -86,6 +86,8 @@ func TestParse(t *testing.T) {
 			Perms: true, Recurse: true, ClientInfo: "iLsfxCIvu", NumericIDs: true}},
 		{"--server -e31.14Lsf --log-format=%i . x", Options{Server: true, Args: []string{"x"}, ClientInfo: "Lsf", ClientPrerelease: "31.14", LogFormat: "%i"}},
 		{"--daemon --no-detach --config=/c --port 873 -v4", Options{Daemon: true, NoDetach: true, Config: "/c", Port: 873, Verbose: 1, Family: FamilyIPv4}},
+		{"--daemon -Mport=7 --dparam=x=y=z --log-file=/l --sockopts=SO_KEEPALIVE", Options{Daemon: true,
+			Over: []string{"port=7", "x=y=z", "log file=/l", "socket options=SO_KEEPALIVE"}}},
 		{"--config /c --daemon", Options{Daemon: true, Config: "/c"}},
 		{"--server --daemon .", Options{Server: true, Daemon: true, Args: []string{}}},
 		{"--daemon -h", Options{Daemon: true, Help: true}},
@@ -151,7 +153,7 @@ func TestParseErrors(t *testing.T) {
 		{"--server --exclude=x . x", Unsupported, "--exclude is not supported; leave it out"},
 		{"--no-detach", Syntax, "Daemon option(s) used without --daemon."},
 		{"--daemon -r", Syntax, "-r: unknown option"},
-		{"--daemon -M x=y", Unsupported, "--dparam is not supported (not done yet); leave it out"},
+		{"--daemon -M x", Syntax, "--dparam value is missing an '=': x"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.line, func(t *testing.T) {
@@ -332,7 +334,7 @@ func TestNothingIsIgnored(t *testing.T) {
 			if !errors.As(err, &e) || e.Kind != Unsupported && opt.Long != "crtimes" { // which Debian's rsync lacks, too
 				t.Errorf("%s: %v, want it unsupported", arg, err)
 			}
-		case slices.Contains([]string{"server", "sender", "daemon", "config", "no-detach", "detach"}, opt.Long): // other modes
+		case slices.Contains([]string{"server", "sender", "daemon", "config", "dparam", "no-detach", "detach"}, opt.Long): // other modes
 		case opt.Long == "blocking-io": // how C rsync reads a pipe; ours does what both ways are for
 		case opt.Long == "qsort": // with which of C's two ways a list is sorted: the outcome is one
 		case opt.Long == "iconv": // only "-" is supported, which asks for nothing

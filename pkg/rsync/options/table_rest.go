@@ -15,10 +15,11 @@ func outputRows() []row {
 		value("log-format", "", "FORMAT", "an old name of --out-format", logFormat),
 		value("out-format", "", "FORMAT", "choose how changes are listed, as in \"%i %n%L\"",
 			text(func(o *Options) *string { return &o.OutFormat })).in(client).from("2.6.9"),
-		value("log-file", "", "FILE", "log to FILE what is done", text(func(o *Options) *string { return &o.LogFile })).in(client).
+		value("log-file", "", "FILE", "log to FILE what is done",
+			orDaemon("log file", text(func(o *Options) *string { return &o.LogFile }))).in(client | daemon).
 			from("2.6.9").asDaemon(""),
 		value("log-file-format", "", "FMT", "choose how changes are logged", text(func(o *Options) *string { return &o.LogFileFormat })).
-			in(client).from("2.6.9").asDaemon(""),
+			in(client).from("2.6.9").asDaemon("").but("a daemon's parameter \"log format\" does it"),
 		value("info", "", "FLAGS", "choose what to say; --info=help lists it", setInfo).from("3.1.0").toServer(145, infoWord),
 		value("debug", "", "FLAGS", "choose what to say for finding faults; --debug=help", setDebug).from("3.1.0"),
 		value("stderr", "", "e|a|c", "what goes to the standard error: errors, all, or what the client makes of it", setStderr).from("3.2.3").
@@ -49,11 +50,11 @@ func connectionRows() []row {
 		value("rsh", "e", "COMMAND", "the remote shell to use", remoteShell),
 		value("rsync-path", "", "PROGRAM", "the rsync to run on the other side", text(func(o *Options) *string { return &o.RsyncPath })).in(client),
 		value("remote-option", "M", "OPT", "give OPT to the other side only", remoteOption).in(client).from("3.1.0"),
-		value("sockopts", "", "OPTIONS", "set socket options", text(func(o *Options) *string { return &o.SockOpts })).
-			in(client).from("2.6.7").asDaemon(""),
+		value("sockopts", "", "OPTIONS", "set socket options",
+			orDaemon("socket options", text(func(o *Options) *string { return &o.SockOpts }))).in(client | daemon).from("2.6.7").asDaemon(""),
 		value("blocking-io", "", "", "let the remote shell block (here its pipes always do)", nothing).in(client).noLong().undo(nothing),
 		value("bwlimit", "", "RATE", "write at most RATE KiB a second", setBwLimit).noLong().
-			undo(func(s *state, _ string) *Error { s.BwLimit = 0; return nil }).asDaemon("").
+			undo(func(s *state, _ string) *Error { s.BwLimit = 0; return nil }).asDaemon("").but("a daemon's parameter \"bandwidth\" does it").
 			toServer(109, intWord("--bwlimit=", func(o *Options) int64 { return o.BwLimit })),
 		value("password-file", "", "FILE", "read the daemon's password from FILE (else RSYNC_PASSWORD)",
 			text(func(o *Options) *string { return &o.PasswordFile })).in(client),
@@ -81,7 +82,8 @@ func otherRows() []row {
 			in(both | daemon).asDaemon(""),
 		value("detach", "", "", "with --daemon: go into the background (as is usual)",
 			asDaemonDo(func(s *state, _ string) { s.NoDetach = false })).in(both | daemon).asDaemon(""),
-		todo("dparam", "", "OVERRIDE", "with --daemon: override a parameter of rsyncd.conf", "not done yet").asDaemon("M"),
+		value("dparam", "", "OVERRIDE", "with --daemon: override a global parameter of rsyncd.conf, as in port=8730",
+			asDaemonTry(setOver)).in(both | daemon).asDaemon("M"),
 		todo("copy-as", "", "USER[:GROUP]", "copy as another user", "run the whole of it as that user instead").from("3.2.0"),
 		value("iconv", "", "CONVERT_SPEC", "convert the character set of names (only \"-\": not)", setIconv).in(client).from("3.0.0").noLong().
 			undo(noIconv).but("names are bytes here: the tables of character sets are too large for boards, and file indexes would follow another order"),
