@@ -99,23 +99,32 @@ func nameDistance(a, b string, limit int) int {
 }
 
 // nameEnd is a name's suffix: what follows its last dot, without what backup
-// programs put behind (util1.c:find_filename_suffix).
+// programs put behind. One of digits alone counts only if no other is before it
+// (util1.c:find_filename_suffix).
 func nameEnd(name string) string {
 	name = strings.TrimLeft(name, ".")
-	name = strings.TrimRight(name, "~")
-	for _, end := range []string{".bak", ".old", ".orig", ".~1~"} {
-		name = strings.TrimSuffix(name, end)
+	rest, tilde := name, false
+	if len(name) > 1 {
+		rest, tilde = strings.CutSuffix(name, "~")
 	}
+	end := ""
 	for {
-		i := strings.LastIndexByte(name, '.')
-		if i < 0 {
-			return ""
-		}
-		end := name[i:]
-		if strings.Trim(end, ".0123456789") != "" {
+		i := strings.LastIndexByte(rest, '.')
+		if i <= 0 {
 			return end
 		}
-		name = name[:i] // a number, such as that of a version
+		part := rest[i:]
+		last := len(rest) == len(name)
+		rest = rest[:i]
+		switch {
+		case last && (part == ".bak" || part == ".old" || part == ".orig"):
+			continue
+		case tilde && len(part) > 2 && part[1] == '~' && part[2] >= '0' && part[2] <= '9':
+			continue // a numbered backup, .~1~
+		}
+		if end = part; part == "." || strings.Trim(part[1:], "0123456789") != "" {
+			return end
+		}
 	}
 }
 
