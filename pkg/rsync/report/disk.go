@@ -31,7 +31,7 @@ func (b *Book) lookAtDisks(cfg *conf.Config) {
 			disks[name] = disk{err: err}
 			continue
 		}
-		disks[name] = disk{free: int64(fs.Bavail) * fs.Bsize, size: int64(fs.Blocks) * fs.Bsize}
+		disks[name] = disk{free: int64(fs.Bavail) * int64(fs.Bsize), size: int64(fs.Blocks) * int64(fs.Bsize)}
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
