@@ -149,6 +149,11 @@ func TestRrsyncMeansItsDirectory(t *testing.T) {
 			}
 		}
 	}
+	dst := k.dir + "/got-braces" // which old clients do not quote
+	k.run("rsync", "--old-args", "-r", "h:{a,sub/{b,deep/[c]}}", dst).expect(t, 0)
+	if d := cmp.Diff([]string{"a: a", "b: b", "c: c"}, k.gotten(dst)); d != "" {
+		t.Errorf("braces, -want +got:\n%s", d)
+	}
 	for i, to := range []string{"h:/in", "h:in", "h:./in", "h:" + k.served + "/in/"} {
 		program := []string{"rsync", k.ours}[i%2]
 		k.run(program, "-a", "--delete", "--protocol="+[]string{"32", "29", "30", "28"}[i], "src/", to).expect(t, 0)

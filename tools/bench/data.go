@@ -84,6 +84,20 @@ func makeFids(dir string, n int) error {
 	return nil
 }
 
+// changeFiles gives one file in so many of a tree other content and a later time.
+func changeFiles(dir string) error {
+	n := 0
+	return filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		if n++; n%changedPart != 1 {
+			return nil
+		}
+		return writeFile(name, []byte("changed since"), time.Unix(1_500_000_000, 0))
+	})
+}
+
 // makeBig makes one file of random bytes.
 func makeBig(dir string, size int64) error {
 	return makeFile(dir, bigName, size, random(2))

@@ -42,6 +42,8 @@
 //	delta   the big file, 1% of its blocks of 32 KiB changed
 //	text    -text MiB of text with -z, into an empty folder
 //	greet   -greetings pulls of one small file, one after the other: what a session costs
+//	night   the second run of a backup (--link-dest) of -nightly files that hold next to
+//	        nothing, one in a hundred changed
 //	memory  lists of -fids files, new and unchanged, by a 32-bit build of ours
 //	size    the stripped ARM binary
 //

@@ -22,7 +22,7 @@ type job struct {
 }
 
 func jobNames() []string {
-	return []string{"small", "big", "same", "delta", "text", "greet", "memory", "size"}
+	return []string{"small", "big", "same", "delta", "text", "greet", "night", "memory", "size"}
 }
 
 // place makes jobs and what they need below a folder.
@@ -61,6 +61,9 @@ func (p *place) make(name string) ([]job, error) {
 		j.times = p.cfg.greetings
 		j.about = fmt.Sprintf("%d pulls of a folder with one small file, one after the other", j.times)
 		err = makeTree(j.src, 1)
+	case "night":
+		j.about, j.cpu = fmt.Sprintf("the second run of a backup of %d files, one in %d changed", p.cfg.nightly, changedPart), 0
+		err = p.makeNight(&j)
 	case "memory":
 		return p.makeMemory()
 	case "size":
@@ -82,6 +85,19 @@ func (p *place) makeDelta(j *job, size int64) error {
 	}
 	j.fill = func(dst string) error { return linkTree(basis, dst) }
 	return changeBlocks(filepath.Join(j.src, bigName), size)
+}
+
+// makeNight makes a tree and what the night before has saved of it, to link to.
+func (p *place) makeNight(j *job) error {
+	before := p.sub("night before")
+	j.options = []string{"-Hx", "--numeric-ids", "--link-dest=" + before}
+	if err := makeFids(before, p.cfg.nightly); err != nil {
+		return err
+	}
+	if err := makeFids(j.src, p.cfg.nightly); err != nil {
+		return err
+	}
+	return changeFiles(j.src)
 }
 
 // makeMemory makes two jobs for each size: a list whose files are all new, and
@@ -119,7 +135,7 @@ func (c *config) need() int64 {
 	for _, n := range c.fids {
 		most = max(most, int64(n)*2*page)
 	}
-	return max(most, int64(c.files)*2*page, c.bigMiB<<20*3+int64(c.unchanged)*2*page, c.textMiB<<20*2)
+	return max(most, int64(c.nightly)*3*page, int64(c.files)*2*page, c.bigMiB<<20*3+int64(c.unchanged)*2*page, c.textMiB<<20*2)
 }
 
 // workplace makes a folder for everything that is made.

@@ -63,6 +63,7 @@ type config struct {
 	bigMiB    int64
 	textMiB   int64
 	greetings int      // pulls of the job greet
+	nightly   int      // files of the job night
 	fids      []int    // of the job memory
 	memArch   string   // GOARCH of the build whose memory is measured, "" for this program
 	options   []string // of rsync, for every client
@@ -83,6 +84,7 @@ func parseFlags(args []string, errOut io.Writer) (*config, error) {
 	fs.Int64Var(&c.bigMiB, "big", 1024, "size of the big file in `MiB`")
 	fs.Int64Var(&c.textMiB, "text", 300, "size of the text in `MiB`")
 	fs.IntVar(&c.greetings, "greetings", 50, "pulls of the job greet")
+	fs.IntVar(&c.nightly, "nightly", 200_000, "files of the job night")
 	fids := fs.String("fids", "20000,200000", "sizes of the lists of the job memory")
 	fs.StringVar(&c.memArch, "memarch", "386", "GOARCH of the build whose memory is measured; empty: this program as it is")
 	opts := fs.String("options", "-a", "rsync options of every pull")
@@ -113,6 +115,7 @@ func (c *config) shrink(given map[string]bool) {
 	for name, set := range map[string]func(){
 		"rounds": func() { c.rounds = 1 }, "files": func() { c.files = 200 }, "unchanged": func() { c.unchanged = 400 },
 		"big": func() { c.bigMiB = 4 }, "text": func() { c.textMiB = 2 }, "greetings": func() { c.greetings = 5 },
+		"nightly": func() { c.nightly = 600 },
 	} {
 		if !given[name] {
 			set()
@@ -129,7 +132,7 @@ func (c *config) finish(fids, jobs, pairs string) error {
 		}
 		c.fids = append(c.fids, n)
 	}
-	if c.rounds < 1 || c.files < 1 || c.unchanged < 1 || c.bigMiB < 1 || c.textMiB < 1 || c.greetings < 1 {
+	if c.rounds < 1 || c.files < 1 || c.unchanged < 1 || c.bigMiB < 1 || c.textMiB < 1 || c.greetings < 1 || c.nightly < 1 {
 		return errors.New("-rounds and all sizes must be at least 1")
 	}
 	known := jobNames()

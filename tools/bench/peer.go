@@ -24,6 +24,7 @@ import (
 	"github.com/empegsync/empegsync/pkg/rsync/options"
 	"github.com/empegsync/empegsync/pkg/rsync/proto"
 	"github.com/empegsync/empegsync/pkg/rsync/rootfs"
+	"github.com/empegsync/empegsync/pkg/rsync/server"
 	"github.com/empegsync/empegsync/pkg/rsync/transfer"
 )
 
@@ -126,7 +127,7 @@ func pull(ctx context.Context, args []string, out, errOut io.Writer) error {
 	defer root.Close()
 	return prof.around(func() error {
 		c := &client.Client{Options: opt, Umask: 0o022, Observer: quiet{errOut}}
-		st, err := c.Pull(ctx, []client.Remote{from}, transfer.Dest{Root: root})
+		st, err := c.Pull(ctx, []client.Remote{from}, transfer.Dest{Root: root, Aside: server.Aside(opt.Args[1])})
 		if err != nil {
 			return err
 		}

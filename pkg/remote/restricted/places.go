@@ -90,9 +90,17 @@ func (p *places) Names(file string, zeros bool) ([]string, error) {
 
 // Sources implements [server.Places].
 func (p *places) Sources(ctx context.Context, opt *options.Options) (sources []transfer.Source, done func(), err error) {
-	words := p.paths
-	if len(words) == 0 {
+	var words []Word
+	for _, w := range p.paths {
+		if words = append(words, w); len(w.Braces) > 0 {
+			words = append(words[:len(words)-1], w.Braces...)
+		}
+	}
+	switch {
+	case len(words) == 0:
 		words = []Word{{}}
+	case len(words) > maxWords:
+		return nil, nil, refuse("%d names are too many: at most %d", len(words), maxWords)
 	}
 	var closers []func()
 	p.trees = map[*rootfs.Root]*subtree.Tree{}

@@ -3,6 +3,7 @@ package restricted
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -13,6 +14,9 @@ type Word struct {
 	// Pattern is the word as a pattern for [path.Match] if it has wildcards
 	// that are not quoted, else "".
 	Pattern string
+	// Braces are the words that {a,b} and {1..9} in it stand for, where they are not
+	// quoted; nil if there are none.
+	Braces []Word
 }
 
 // Limits of a command: what Linux passes as one variable, and what a session
@@ -24,7 +28,7 @@ const (
 
 // Split takes a command line apart as a POSIX shell does that expands nothing.
 // What only a shell could carry out (variables, pipes, lists of commands) is an
-// error. A quoted line break stays in its word: a shell drops one behind a
+// error; of braces both the word and what it stands for is given. A quoted line break stays in its word: a shell drops one behind a
 // backslash, but a client that writes it means a name that has one.
 func Split(command string) ([]Word, error) {
 	if len(command) > maxCommand {
@@ -46,8 +50,8 @@ type splitter struct {
 	rest  string
 	words []Word
 
-	text, pattern strings.Builder // of the word that is being read
-	wild          bool            // it has a wildcard that is not quoted
+	letters []letter // of the word that is being read
+	made    int      // words that braces have made
 }
 
 // next passes over what is between words, and reports whether one follows.
@@ -61,9 +65,7 @@ var errNeedsShell = errors.New("the command needs a shell, and this key runs non
 
 // word reads one word.
 func (s *splitter) word() error {
-	s.text.Reset()
-	s.pattern.Reset()
-	s.wild = false
+	s.letters = nil
 	if s.rest[0] == '#' {
 		return errNeedsShell
 	}
@@ -86,38 +88,55 @@ func (s *splitter) word() error {
 			err = s.double()
 		case strings.IndexByte("$`;&|<>()\n\r\x00", c) >= 0:
 			err = errNeedsShell
-		case strings.IndexByte("*?[", c) >= 0:
-			s.wild = true
-			s.text.WriteByte(c)
-			s.pattern.WriteByte(c)
 		default:
-			s.text.WriteByte(c)
-			s.pattern.WriteByte(c)
+			s.letters = append(s.letters, letter{c: c})
 		}
 		if err != nil {
 			return err
 		}
 	}
-	w := Word{Text: s.text.String()}
-	if s.wild {
-		w.Pattern = s.pattern.String()
+	w := makeWord(s.letters)
+	if slices.ContainsFunc(s.letters, func(l letter) bool { return l.is('{') }) {
+		all, err := braces(s.letters)
+		if err != nil {
+			return err
+		}
+		if s.made += len(all); s.made > maxBraces {
+			return errManyBraces
+		}
+		for _, l := range all {
+			w.Braces = append(w.Braces, makeWord(l))
+		}
 	}
 	s.words = append(s.words, w)
 	return nil
 }
 
-// literal adds a letter that is quoted. As a pattern it stands for itself.
-func (s *splitter) literal(c byte) {
-	s.text.WriteByte(c)
-	switch c {
-	case '*', '?', '[':
-		s.pattern.WriteString("[" + string(c) + "]")
-	case '\\':
-		s.pattern.WriteString(`[\\]`)
-	default:
-		s.pattern.WriteByte(c)
+// makeWord takes the quotes off.
+func makeWord(letters []letter) Word {
+	var text, pattern strings.Builder
+	wild := false
+	for _, l := range letters {
+		text.WriteByte(l.c)
+		switch {
+		case strings.IndexByte("*?[", l.c) >= 0 && l.quoted: // as a pattern it stands for itself
+			pattern.WriteString("[" + string(l.c) + "]")
+		case l.c == '\\' && l.quoted:
+			pattern.WriteString(`[\\]`)
+		default:
+			wild = wild || strings.IndexByte("*?[", l.c) >= 0
+			pattern.WriteByte(l.c)
+		}
 	}
+	w := Word{Text: text.String()}
+	if wild {
+		w.Pattern = pattern.String()
+	}
+	return w
 }
+
+// literal adds a letter that is quoted.
+func (s *splitter) literal(c byte) { s.letters = append(s.letters, letter{c, true}) }
 
 // single reads to the end of '...'.
 func (s *splitter) single() error {

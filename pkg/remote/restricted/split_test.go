@@ -21,7 +21,7 @@ func TestSplit(t *testing.T) {
 		`'$x;&|<>` + "`" + `"'`:         {{Text: "$x;&|<>`\""}},
 		`\$\;\&\#\'`:                    {{Text: `$;&#'`}},
 		"a\\\nb 'c\nd'":                 {{Text: "a\nb"}, {Text: "c\nd"}},
-		"a#b {c,d} ~/e !f":              {{Text: "a#b"}, {Text: "{c,d}"}, {Text: "~/e"}, {Text: "!f"}},
+		"a#b {c,d} ~/e !f":              {{Text: "a#b"}, {Text: "{c,d}", Braces: []Word{{Text: "c"}, {Text: "d"}}}, {Text: "~/e"}, {Text: "!f"}},
 		"*.mp3 a?[bc]":                  {{Text: "*.mp3", Pattern: "*.mp3"}, {Text: "a?[bc]", Pattern: "a?[bc]"}},
 		`\*x '?' "["`:                   {{Text: "*x"}, {Text: "?"}, {Text: "["}},
 		`\**'?'\[\\\?`:                  {{Text: `**?[\?`, Pattern: `[*]*[?][[][\\][?]`}},
