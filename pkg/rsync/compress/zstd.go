@@ -24,31 +24,50 @@ const (
 	sendWorkers = bits.UintSize / 32
 )
 
-// zstdEncoder makes packets of one zstd frame that never ends
-// (token.c:send_zstd_token).
+// zstdEncoder makes packets of a zstd frame that does not end while the session
+// lasts (token.c:send_zstd_token), but where many literals follow each other.
 type zstdEncoder struct {
 	out     *packets
 	level   int
-	threads int // at most so many, 0: sendWorkers
-	enc     *zstd.Encoder
+	threads int           // at most so many, 0: sendWorkers
+	enc     *zstd.Encoder // nil: the frame has ended, or not begun
 	box     outbox
+	run     int     // bytes of literals since the last flush
+	frames  *frames // nil until there was a long run
 }
 
 func (e *zstdEncoder) begin(bool)         {}
 func (e *zstdEncoder) match([]byte) error { return nil }
 
+// workers is how many goroutines compress at once.
+func (e *zstdEncoder) workers() int {
+	return min(cmp.Or(e.threads, sendWorkers), runtime.GOMAXPROCS(0))
+}
+
+func (e *zstdEncoder) newEncoder(w io.Writer) (*zstd.Encoder, error) {
+	enc, err := zstd.NewWriter(w,
+		zstd.WithEncoderConcurrency(e.workers()),
+		zstd.WithEncoderCRC(false),
+		zstd.WithSingleSegment(false), // or the window would be all of a frame
+		zstd.WithWindowSize(sendWindow),
+		zstd.WithLowerEncoderMem(small),
+		zstd.WithEncoderLevel(zstd.EncoderLevelFromZstd(e.level)))
+	if err != nil {
+		return nil, fmt.Errorf("start zstd at level %d: %w", e.level, err)
+	}
+	return enc, nil
+}
+
 func (e *zstdEncoder) literal(p []byte) error {
+	e.run += len(p)
+	if e.run > frameSize && e.workers() > 1 {
+		return e.framed(p)
+	}
 	if e.enc == nil {
-		enc, err := zstd.NewWriter(&e.box,
-			zstd.WithEncoderConcurrency(min(cmp.Or(e.threads, sendWorkers), runtime.GOMAXPROCS(0))),
-			zstd.WithEncoderCRC(false),
-			zstd.WithWindowSize(sendWindow),
-			zstd.WithLowerEncoderMem(small),
-			zstd.WithEncoderLevel(zstd.EncoderLevelFromZstd(e.level)))
-		if err != nil {
-			return fmt.Errorf("start zstd at level %d: %w", e.level, err)
+		var err error
+		if e.enc, err = e.newEncoder(&e.box); err != nil {
+			return err
 		}
-		e.enc = enc
 	}
 	if _, err := e.enc.Write(p); err != nil {
 		return err
@@ -56,13 +75,38 @@ func (e *zstdEncoder) literal(p []byte) error {
 	return e.box.drain(e.out)
 }
 
+// framed is literal in a long run.
+func (e *zstdEncoder) framed(p []byte) error {
+	if e.frames == nil {
+		enc, err := e.newEncoder(nil)
+		if err != nil {
+			return err
+		}
+		e.frames = &frames{enc: enc, workers: e.workers(), out: e.out}
+	}
+	if e.enc != nil {
+		if err := e.enc.Close(); err != nil {
+			return err
+		}
+		if err := e.box.drain(e.out); err != nil {
+			return err
+		}
+		e.enc = nil // which frees its memory
+	}
+	return e.frames.add(p)
+}
+
 // flush waits for the library's goroutines: none works between two files, so
 // that an encoder needs no Close.
 func (e *zstdEncoder) flush() error {
-	if err := e.enc.Flush(); err != nil {
-		return err
+	e.run = 0
+	var err error
+	if e.enc == nil {
+		err = e.frames.flush()
+	} else if err = e.enc.Flush(); err == nil {
+		err = e.box.drain(e.out)
 	}
-	if err := e.box.drain(e.out); err != nil {
+	if err != nil {
 		return err
 	}
 	return e.out.finish(0)

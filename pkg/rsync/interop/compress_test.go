@@ -130,3 +130,17 @@ func TestDontCompress(t *testing.T) {
 		}
 	}
 }
+
+// rsync takes the frames of a long run of literals one after the other.
+func TestLongRunOfLiterals(t *testing.T) {
+	s := newSandbox(t)
+	const then = 1_000_000_000
+	s.write(s.src+"/a", text(3000, 1), then)
+	s.write(s.src+"/b", bytes.Repeat(append(text(700_000, 2), random(70_000, 2)...), 15), then)
+	s.write(s.src+"/c", text(3000, 3), then)
+	s.ours(s.src)
+	if out, code := s.rsync("-az", "--zc=zstd", s.url("/"), s.dst+"/"); code != 0 {
+		t.Fatalf("rsync ends with %d:\n%s", code, out)
+	}
+	sameTrees(t, s.src, s.dst)
+}
