@@ -296,6 +296,55 @@ func TestTable(t *testing.T) {
 	}
 }
 
+// What was measured takes the place of what was between the marks.
+func TestDocument(t *testing.T) {
+	one := func(wall float64) []sample { return []sample{{wall, usage{wall, 8 << 20}, usage{wall, 13 << 20}, 100}} }
+	rep := report{ARM: 7 << 20, Jobs: []*jobReport{
+		{Name: "big", About: "one file", WallGoal: 0.7, CPUGoal: 1, Pairings: []*pairReport{
+			{Samples: one(2), pairing: baseline()}, {Samples: one(1), pairing: pairing{ours, ours}}, {Samples: one(3), pairing: pairing{ours, cRsync}}}},
+		{Name: "memory 5", About: "few", MemoryGoal: 12 << 20, Pairings: []*pairReport{
+			{Samples: one(2), pairing: baseline()}, {Samples: one(1), pairing: pairing{ours, ours}}}},
+		{Name: "text", About: "not done", Pairings: []*pairReport{
+			{Samples: one(2), pairing: baseline()}, {Note: "not supported yet", pairing: pairing{ours, ours}}}},
+	}}
+	name := filepath.Join(t.TempDir(), "doc.md")
+	if err := rep.document(name); err == nil {
+		t.Error("writes a document that is not there")
+	}
+	if err := os.WriteFile(name, []byte("before\n"+docEnd+docBegin), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := rep.document(name); err == nil || !strings.Contains(err.Error(), "has no lines") {
+		t.Errorf("marks that make no sense: %v", err)
+	}
+	if err := os.WriteFile(name, []byte("before\n"+docBegin+"\nold\n"+docEnd+"\nafter\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // the second time changes nothing
+		if err := rep.document(name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := string(text)
+	for _, want := range []string{
+		"before\n" + docBegin + "\n\n| job | wall |", "|---|---|", docEnd + "\nafter\n",
+		"| big: one file | 0.50 | 0.7 | 0.50 | 1.0 | 1.000 | 8.0 | 13.0 |  | 1.50, 1.50 |  | met |",
+		"| memory 5: few | 0.50 |  | 0.50 |  | 1.000 | 8.0 | 13.0 | 12 |  |  | missed: memory |",
+		"| size: ARM binary of 7.00 MiB |", "```\n" + rep.circumstances(),
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("the document lacks %q:\n%s", want, got)
+		}
+	}
+	if strings.Contains(got, "\nold\n") || strings.Count(got, "| text: ") != 0 {
+		t.Errorf("the document has too much:\n%s", got)
+	}
+}
+
 func TestQuantile(t *testing.T) {
 	for _, tt := range []struct {
 		v    []float64

@@ -6,6 +6,7 @@
 //	make bench BENCH='-jobs small,delta'     some of it
 //	go run ./tools/bench -quick              small sizes: does it all still work?
 //	go run ./tools/bench -json > result.json every single run, for further use
+//	make bench BENCH='-doc docs/benchmarks.md' write the tables there, between its marks
 //
 // # How it measures
 //
@@ -17,7 +18,9 @@
 // the ratios of every pairing to rsync<-rsync of the same round, and the table
 // shows their median. "noise" is the spread of rsync<-rsync itself: the distance
 // of its quartiles as a part of its median. Ratios that are closer to 1 than that
-// say nothing.
+// say nothing. On a machine that has other work "chrt -r 10 make bench", as root,
+// runs everything before that: then the ratios are those of a quiet machine, but
+// for the caches and the memory that others use.
 //
 //   - wall is the time from the start of the client's process to its end.
 //   - cpu is the user and system time of client and server with all of their

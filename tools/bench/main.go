@@ -42,7 +42,12 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) int {
 		enc.SetIndent("", "  ")
 		err = enc.Encode(rep)
 	} else if err == nil {
-		err = rep.table(out)
+		if err = rep.table(out); err == nil {
+			_, err = fmt.Fprintf(out, "\nours<-ours, and the goals:\n%s", rep.aligned())
+		}
+	}
+	if err == nil && cfg.doc != "" {
+		err = rep.document(cfg.doc)
 	}
 	if err != nil {
 		fmt.Fprintln(errOut, "bench:", err)
@@ -56,10 +61,11 @@ type config struct {
 	dir       string // where the files go; "" chooses
 	profile   string // where our peers write profiles; "" for none
 	json      bool
-	rounds    int  // measured ones
-	warmUp    bool // one more before
-	files     int  // of the job small
-	unchanged int  // files of the job same
+	doc       string // document that gets the tables; "" for none
+	rounds    int    // measured ones
+	warmUp    bool   // one more before
+	files     int    // of the job small
+	unchanged int    // files of the job same
 	bigMiB    int64
 	textMiB   int64
 	greetings int      // pulls of the job greet
@@ -78,6 +84,7 @@ func parseFlags(args []string, errOut io.Writer) (*config, error) {
 	fs.StringVar(&c.dir, "dir", "", "make the files below this `folder` (default /dev/shm if it has room, else the usual one)")
 	fs.StringVar(&c.profile, "profile", "", "have our peers write pprof files into this `folder`")
 	fs.BoolVar(&c.json, "json", false, "print every run as JSON instead of a table")
+	fs.StringVar(&c.doc, "doc", "", "put the tables into this `file`, between its marks, too")
 	fs.IntVar(&c.rounds, "rounds", 7, "measure so many rounds, after one to warm up")
 	fs.IntVar(&c.files, "files", 20_000, "files of the job small")
 	fs.IntVar(&c.unchanged, "unchanged", 100_000, "files of the job same")

@@ -63,8 +63,7 @@ func load() string {
 
 // table prints the ratios.
 func (r *report) table(out io.Writer) error {
-	fmt.Fprintf(out, "%s; %d rounds, %d processors (%s), load %s before and %s after\n", r.Rsync, r.Rounds, r.CPUs, r.Arch, r.LoadBefore, r.LoadAfter)
-	fmt.Fprint(out, "wall, cpu, wire: median of the ratios to rsync<-rsync in the same round; rss: peak in MiB\n")
+	fmt.Fprint(out, r.circumstances())
 	for _, j := range r.Jobs {
 		if err := j.table(out); err != nil {
 			return err
@@ -113,7 +112,7 @@ func (j *jobReport) row(w io.Writer, p *pairReport, base []sample) {
 		wire = fmt.Sprintf("%.3f", ratio(p.Samples, base, readOf))
 	}
 	wall, cpu := ratio(p.Samples, base, wallOf), ratio(p.Samples, base, sample.cpu)
-	c, s := slices.Max(each(p.Samples, clientMiB)), slices.Max(each(p.Samples, serverMiB))
+	c, s := most(p.Samples, clientMiB), most(p.Samples, serverMiB)
 	var wallOK, cpuOK, cOK, sOK string
 	if p.pairing.client == ours && p.pairing.server == ours {
 		wallOK, cpuOK = verdict(wall, j.WallGoal), verdict(cpu, j.CPUGoal)
@@ -144,6 +143,9 @@ func each(list []sample, f func(sample) float64) []float64 {
 	}
 	return out
 }
+
+// most is the largest of one number.
+func most(list []sample, f func(sample) float64) float64 { return slices.Max(each(list, f)) }
 
 // ratio is the median of the ratios of a number in the same round. Both lists
 // have a sample of each round. A share of less than a hundredth of a second is
