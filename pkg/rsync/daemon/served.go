@@ -215,7 +215,7 @@ func (t *served) setTimeout() error {
 	t.clock = conn
 	t.r.Replace(conn)
 	t.w.Replace(conn)
-	if t.agreed.Caps.ExitMessages { // since the same version
+	if t.agreed.Caps.TellsTimeout {
 		t.w.Message(proto.TagIOTimeout, wire.AppendInt32(nil, int32(idle)))
 	}
 	return nil

@@ -51,6 +51,7 @@ type Caps struct {
 	ErrorsInList     bool // I/O errors may end a list in-band
 	DeleteStats      bool // counts of deletions may travel
 	ExitMessages     bool // an exit code travels as a message
+	TellsTimeout     bool // a daemon tells of its idle timeout
 	DeletesDuring    bool // --delete deletes while it goes, not before
 	AppendTrusts     bool // --append need not look at what is there
 	DeletedMessages  bool // names of deleted files travel as messages
@@ -130,6 +131,7 @@ func gates() []gate {
 		{"DeleteStats", 31, 0, "main.c:write_del_stats", func(c *Caps) { c.DeleteStats = true }},
 		{"GoodbyeEcho", 31, 0, "main.c:read_final_goodbye", func(c *Caps) { c.GoodbyeEcho = true }},
 		{"ExitMessages", 31, 0, "io.c:send_msg_int", func(c *Caps) { c.ExitMessages = true }},
+		{"TellsTimeout", 31, 0, "main.c:start_server", func(c *Caps) { c.TellsTimeout = true }},
 		{"NamesInFrames", 31, 0, "io.c:start_filesfrom_forwarding", func(c *Caps) { c.NamesInFrames = true }},
 		{"DigestGreeting", 32, 0, "clientserver.c:234", func(c *Caps) { c.DigestGreeting = true }},
 	}
