@@ -3,10 +3,12 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -47,11 +49,13 @@ func newFakeWorld(t testing.TB, hosts ...string) *fakeWorld {
 	return w
 }
 
+// put replaces a file at once, as somebody may be reading it.
 func (w *fakeWorld) put(host, name, text string, mtime int64) {
 	w.t.Helper()
 	name = filepath.Join(w.dir, host, name)
-	must(w.t, os.WriteFile(name, []byte(text), 0o644))
-	must(w.t, os.Chtimes(name, time.Unix(mtime, 0), time.Unix(mtime, 0)))
+	must(w.t, os.WriteFile(name+".new", []byte(text), 0o644))
+	must(w.t, os.Chtimes(name+".new", time.Unix(mtime, 0), time.Unix(mtime, 0)))
+	must(w.t, os.Rename(name+".new", name))
 }
 
 func (w *fakeWorld) has(name, text string, hosts ...string) {
@@ -171,32 +175,62 @@ func TestSynkUsage(t *testing.T) {
 	}
 }
 
-// BenchmarkSynkFifty compares fifty peers with the slowest of them alone; the
-// way to each takes a tenth of a second.
-func BenchmarkSynkFifty(b *testing.B) {
-	var peers []string
-	var flags []string
-	for i := range 50 {
-		peers = append(peers, fmt.Sprintf("h%d", i))
-		flags = append(flags, "-h", peers[i])
-	}
-	w := newFakeWorld(b, peers...)
-	b.Setenv("SYNK_DELAY", "0.1")
-	stamp := int64(1000)
-	timed := func(more ...string) time.Duration {
-		stamp++
-		w.put("localhost", "file", fmt.Sprint(stamp), stamp)
-		begun := time.Now()
-		w.run(append(more, "file")...).expect(b, 0)
-		return time.Since(begun)
-	}
-	var slowest, all time.Duration
-	for b.Loop() {
-		for i := range 5 {
-			slowest = max(slowest, timed("-h", peers[i*10]))
+// Killed at whatever moment, synk leaves whole files everywhere, old or new, and
+// the next run makes them alike.
+func TestSynkKilled(t *testing.T) {
+	t.Parallel()
+	hosts := []string{"localhost", "keel", "phobos"}
+	w := newFakeWorld(t, hosts[1:]...)
+	whole := make(map[string]bool)
+	look := func() (texts []string) {
+		t.Helper()
+		for _, h := range hosts {
+			text, err := os.ReadFile(filepath.Join(w.dir, h, "file"))
+			if err != nil && !os.IsNotExist(err) || err == nil && !whole[string(text)] {
+				t.Errorf("%s has %d bytes of no file there was (%v)", h, len(text), err)
+			}
+			texts = append(texts, string(text))
 		}
-		all += timed(flags...)
-		w.has("file", fmt.Sprint(stamp), peers...)
+		return texts
 	}
-	b.ReportMetric(all.Seconds()/float64(b.N)/slowest.Seconds(), "x-slowest")
+	for i := range 6 {
+		text := strings.Repeat(fmt.Sprintf("%d of all\n", i), 100_000)
+		whole[text] = true
+		w.put(hosts[i%3], "file", text, int64(1000+i))
+		p := start(t, w.command("-h", "keel", "-h", "phobos", "file"))
+		select {
+		case <-p.ended:
+		case <-time.After(time.Duration(rand.IntN(150)) * time.Millisecond):
+			p.signal(syscall.SIGKILL)
+			<-p.ended
+		}
+		look()
+	}
+	until(t, "all alike", func() bool { // what a killed run has left at work may come in between
+		code := w.run("-h", "keel", "-h", "phobos", "file").code
+		texts := look()
+		return code == 0 && texts[0] != "" && texts[0] == texts[1] && texts[1] == texts[2]
+	})
+}
+
+// What a run ends with: the configuration's peers, a port of old, a peer that is
+// gone, a copy that fails.
+func TestSynkCodes(t *testing.T) {
+	t.Parallel()
+	w := newFakeWorld(t, "keel", "phobos")
+	conf := filepath.Join(w.dir, "synk.conf")
+	must(t, os.WriteFile(conf, []byte("# mine\npeer keel 9723\npeer phobos\n"), 0o644))
+	w.put("keel", "file", "text", 1000)
+	w.run("-n", "-f", conf, "file").expect(t, 2, "peer keel 9723: the port is taken as ssh's")
+	w.has("file", "", "phobos")
+	w.run("-f", conf, "file").expect(t, 0, "ssh's")
+	w.run("-f", conf, "-n", "-p", "22", "file").expect(t, 0, "-p 22 is taken as ssh's port")
+	w.run("-h", "keel", "-h", "gone", "file").expect(t, 3, "unreachable: gone")
+	must(t, os.WriteFile(filepath.Join(w.dir, "phobos/bin/rsync"), []byte("#!/bin/sh\necho the disk is on fire >&2; exit 11\n"), 0o755))
+	w.put("keel", "file", "newer", 2000)
+	w.run("-h", "keel", "-h", "phobos", "file").expect(t, 4, "failed: phobos: file: copy from keel", "on fire")
+	w.has("file", "newer", "localhost")
+	w.has("file", "text", "phobos")
+	w.put("phobos", "file", "other", 2000)
+	w.run("-h", "keel", "-h", "phobos", "-h", "gone", "file").contains(t, 5, "conflict: file: equal times")
 }

@@ -12,6 +12,10 @@ import (
 // ConfFile is read when no peer is named.
 const ConfFile = "/etc/synk.conf"
 
+// OldPort is the TCP port of synk 1.1, which peers in its configurations may have:
+// here a port is always ssh's.
+const OldPort = 9723
+
 // Peer is another machine.
 type Peer struct {
 	// Host is what ssh takes: a name, an address, an alias of ssh's own
@@ -34,9 +38,9 @@ func ParsePeer(host, port string) (Peer, error) {
 		name = strings.TrimSuffix(in, "]")
 		p.Host = strings.TrimSuffix(strings.Replace(host, "[", "", 1), "]")
 	}
-	_, err := netip.ParseAddr(name)
+	addr, err := netip.ParseAddr(name)
 	switch {
-	case err == nil: // an address may have colons
+	case err == nil && isPlain(addr.Zone()+"0"): // an address may have colons
 	case name == "" || strings.HasPrefix(name, "-"):
 		return p, fmt.Errorf("host %q: the name is missing or begins with a dash", host)
 	case strings.ContainsFunc(host, func(r rune) bool { return r <= ' ' || r == 0x7f }) || strings.ContainsAny(name, `:/'"\$;&|<>()*?[]{}!#~@`+"`"):

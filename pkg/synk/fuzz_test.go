@@ -175,6 +175,8 @@ func TestConf(t *testing.T) {
 		"peer a 65536":                                    "port",
 		"peer $(x)":                                       "no host's name",
 		"peer a:b":                                        "no host's name",
+		"peer me@fe80::1%eth0":                            "[{me@fe80::1%eth0 0}]",
+		"peer fe80::1%$(x)":                               "no host's name",
 		"peer localhost":                                  "takes part anyway",
 	} {
 		peers, err := ReadConf("c", strings.NewReader(in))
