@@ -19,14 +19,14 @@ const accountsPort = "2222"
 // inWorld, with accounts that nobody else knows: they stand in an /etc/passwd that
 // ends with the test. All of them have one user id and a folder below /home.
 type accounts struct {
-	t        *testing.T
+	t        testing.TB
 	dir      string // of the test, for what is not an account's
 	uid, gid int
 	keys     map[string]string // authorized_keys, by account
 }
 
 // newAccounts makes accounts with a shell each, and starts sshd.
-func newAccounts(t *testing.T, shells map[string]string) *accounts {
+func newAccounts(t testing.TB, shells map[string]string) *accounts {
 	t.Helper()
 	a := &accounts{t: t, dir: tempDir(t), uid: os.Getuid(), gid: os.Getgid(), keys: map[string]string{}}
 	if a.uid == 0 {

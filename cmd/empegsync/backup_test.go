@@ -55,7 +55,7 @@ func (n *nights) list(prefix string) []string {
 	return found
 }
 
-func fileNumber(t *testing.T, name string) uint64 {
+func fileNumber(t testing.TB, name string) uint64 {
 	t.Helper()
 	info, err := os.Lstat(name)
 	must(t, err)

@@ -44,7 +44,7 @@ const otherID = 4242
 
 // inWorld runs the test once more, alone, in a child with a network and mounts
 // of its own. It returns true in that child.
-func inWorld(t *testing.T) bool {
+func inWorld(t testing.TB) bool {
 	t.Helper()
 	if os.Getenv(worldMark) != "" {
 		return true
@@ -56,13 +56,18 @@ func inWorld(t *testing.T) bool {
 		attr.GidMappings = []syscall.SysProcIDMap{{ContainerID: gid, HostID: gid, Size: 1}}
 		attr.AmbientCaps = []uintptr{capNetAdmin, capSysAdmin}
 	}
-	cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v", "-test.timeout=300s")
+	args, passed := []string{"-test.run=^" + t.Name() + "$", "-test.v"}, "--- PASS: "+t.Name()
+	_, bench := t.(*testing.B)
+	if bench {
+		args, passed = []string{"-test.run=^$", "-test.bench=^" + t.Name() + "$", "-test.benchtime=1x"}, "\nPASS\n"
+	}
+	cmd := exec.Command(os.Args[0], append(args, "-test.timeout=300s")...)
 	cmd.Env = append(os.Environ(), worldMark+"=1")
 	cmd.SysProcAttr = attr
 	out, err := cmd.CombinedOutput()
-	if err != nil || !strings.Contains(string(out), "--- PASS: "+t.Name()) {
+	if err != nil || !strings.Contains(string(out), passed) {
 		t.Errorf("in a world of its own: %v\n%s", err, out)
-	} else if testing.Verbose() {
+	} else if testing.Verbose() || bench {
 		t.Logf("%s", out)
 	}
 	return false
@@ -124,7 +129,7 @@ func address(n int) error {
 }
 
 // loopbackUp brings the loopback up.
-func loopbackUp(t *testing.T) {
+func loopbackUp(t testing.TB) {
 	t.Helper()
 	s, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM, 0)
 	must(t, err)
