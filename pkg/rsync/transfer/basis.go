@@ -91,6 +91,7 @@ func (g *generator) ask(index int32, e *filelist.Entry, exists bool, shown, b ba
 	g.part.asked.add(at)
 	g.part.open.Add(1)
 	g.outstanding.Add(1)
+	g.asked++
 	g.linksWait(e)
 	g.scratch = g.appendItem(g.scratch[:0], it)
 	if g.replay != nil {

@@ -36,6 +36,7 @@ type generator struct {
 	skipped        bool               // deletions were skipped, and said so
 	skippedDeletes int                // because of --max-delete
 	redoing        bool
+	asked          int     // requests so far
 	plain          bool    // see isPlain
 	near           similar // for --fuzzy
 

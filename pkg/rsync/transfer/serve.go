@@ -102,13 +102,17 @@ func (g *generator) attend() error {
 	}
 }
 
-// redo asks for a file again.
+// redo asks for a file again. Where that does not come to a request, because of
+// what stands in the way by now, the other names of the file wait no longer.
 func (g *generator) redo(index int32) error {
-	p, _ := g.parts.find(index)
-	was, redoing := g.part, g.redoing
+	p, e := g.parts.find(index)
+	was, redoing, asked := g.part, g.redoing, g.asked
 	g.part, g.redoing = p, true
 	err := g.entry(index)
 	g.part, g.redoing = was, redoing
+	if err == nil && g.asked == asked && g.Caps.IncRecurse {
+		err = g.settleLinks(outcome{entry: e})
+	}
 	p.open.Add(-1)
 	g.replay.redone()
 	return err
