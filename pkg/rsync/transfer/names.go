@@ -9,8 +9,12 @@ import (
 	"github.com/empegsync/empegsync/pkg/rsync/proto"
 )
 
-// maxNames bounds the lines of --files-from that come from the peer, in bytes.
-const maxNames = 16 << 20
+// maxNames bounds the lines of --files-from that come from the peer, in bytes;
+// nameRoom is what each takes besides its letters, here and while it is sorted in.
+const (
+	maxNames = 64 << 20
+	nameRoom = 64
+)
 
 // SplitNames takes the text of a file for --files-from apart: lines end in LF
 // or CR, with zeros in NUL bytes. Empty ones are left out; comments are not,
@@ -80,8 +84,8 @@ func (c *common) takeNames() ([]string, error) {
 		if line == "" {
 			return lines, nil
 		}
-		if left -= len(line); left < 0 {
-			return nil, proto.Failf(proto.ExitProtocol, "the names of the files to transfer are more than %d bytes", maxNames)
+		if left -= len(line) + nameRoom; left < 0 {
+			return nil, proto.Failf(proto.ExitProtocol, "the names of the files to transfer, of which %d have come, take more than %d bytes", len(lines), maxNames)
 		}
 		lines = append(lines, line)
 	}

@@ -40,7 +40,7 @@ func TestPartsAreDropped(t *testing.T) {
 		c.parts.mu.Lock()
 		defer c.parts.mu.Unlock()
 		n := 0
-		for q := c.parts.first; q != nil; q = q.next {
+		for _, q := range c.parts.parts {
 			n += q.Len()
 		}
 		most = max(most, n)

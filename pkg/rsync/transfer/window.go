@@ -1,6 +1,7 @@
 package transfer
 
 import (
+	"sort"
 	"sync"
 	"sync/atomic"
 
@@ -28,10 +29,12 @@ type part struct {
 // window holds the parts in flight, oldest first. Several goroutines use it.
 type window struct {
 	mu       sync.Mutex
-	first    *part
-	last     *part // also when it has been dropped
-	total    int   // entries of all parts so far
-	complete bool  // no more parts come
+	parts    []*part // in flight
+	last     *part   // also when it has been dropped
+	total    int     // entries of all parts so far
+	flying   int     // those of the parts in flight, and one more for each part
+	weight   int64   // bytes of memory that these take
+	complete bool    // no more parts come
 }
 
 // add appends a list.
@@ -42,11 +45,11 @@ func (w *window) add(l *filelist.List) *part {
 	if w.last != nil {
 		w.last.next = p
 	}
-	if w.first == nil {
-		w.first = p
-	}
+	w.parts = append(w.parts, p)
 	w.last = p
 	w.total += l.Len()
+	w.flying += l.Len() + 1
+	w.weight += l.Bytes()
 	return p
 }
 
@@ -68,7 +71,10 @@ func (w *window) isComplete() bool {
 func (w *window) oldest() *part {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.first
+	if len(w.parts) == 0 {
+		return nil
+	}
+	return w.parts[0]
 }
 
 // inFlight returns how many entries the parts in flight have, and one more for
@@ -76,11 +82,7 @@ func (w *window) oldest() *part {
 func (w *window) inFlight() (entries int, bytes int64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for p := w.first; p != nil; p = p.next {
-		entries += p.Len() + 1
-		bytes += p.Bytes()
-	}
-	return entries, bytes
+	return w.flying, w.weight
 }
 
 // after returns the part behind one, nil if it has not come; none says that
@@ -103,11 +105,14 @@ func (w *window) end() int32 {
 func (w *window) drop() (more bool, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.first = w.first.next
-	if w.first == nil && !w.complete {
+	w.flying -= w.parts[0].Len() + 1
+	w.weight -= w.parts[0].Bytes()
+	w.parts[0] = nil // the slice may stay long
+	w.parts = w.parts[1:]
+	if len(w.parts) == 0 && !w.complete {
 		return false, proto.Failf(proto.ExitProtocol, "the other side is done with the last part of a file list that is not complete")
 	}
-	return w.first != nil, nil
+	return len(w.parts) > 0, nil
 }
 
 // entries returns how many entries there have been so far.
@@ -122,10 +127,13 @@ func (w *window) entries() int {
 func (w *window) find(index int32) (*part, *filelist.Entry) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for p := w.first; p != nil; p = p.next {
-		if e := p.At(index); e != nil {
-			return p, e
-		}
+	// Between two parts there is an index, which stands for the later one's folder.
+	i := sort.Search(len(w.parts), func(i int) bool { return index < w.parts[i].End() })
+	if i == len(w.parts) {
+		return nil, nil
+	}
+	if e := w.parts[i].At(index); e != nil {
+		return w.parts[i], e
 	}
 	return nil, nil
 }
