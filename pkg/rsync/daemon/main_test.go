@@ -203,7 +203,7 @@ func (p *place) read(name string) string {
 // rsyncAs is rsync with a password.
 func (p *place) rsyncAs(password, addr string, args ...string) (string, int) {
 	p.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	full := make([]string, len(args))
 	for i, a := range args {

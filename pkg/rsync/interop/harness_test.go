@@ -31,6 +31,10 @@ import (
 	"github.com/empegsync/empegsync/pkg/rsync/transfer"
 )
 
+// patience is how long a run may take before it is taken for one that hangs, on
+// a machine that does much else.
+const patience = 4 * time.Minute
+
 // sandbox has a source and a destination folder, and something that serves one
 // of them as the module "mod".
 type sandbox struct {
@@ -137,7 +141,7 @@ func waitListening(t testing.TB, addr string) {
 // rsync runs Debian's rsync and returns its output and exit code.
 func (s *sandbox) rsync(args ...string) (string, int) {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "rsync", args...)
 	out, err := cmd.CombinedOutput()
@@ -157,7 +161,7 @@ func (s *sandbox) url(path string) string { return "rsync://" + s.addr + "/mod" 
 // destination, one of which is a module of the sandbox.
 func (s *sandbox) run(args ...string) (*recorder, transfer.Stats, error) {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	opt, err := options.Parse(args)
 	if err != nil {

@@ -165,7 +165,7 @@ func (o oracle) words(s *sandbox, role, rsh, dst string) []string {
 
 func (o oracle) rsync(s *sandbox, role, rsh string, more []string, dst string) outcome {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "rsync", append(more, o.words(s, role, rsh, dst)...)...)
 	cmd.Env = append(os.Environ(), beServer+"=1")
@@ -196,7 +196,7 @@ func (o oracle) copies(s *sandbox, from, to string) outcome {
 
 func runWords(s *sandbox, words []string) outcome {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	opt, err := options.Parse(words)
 	if err != nil {

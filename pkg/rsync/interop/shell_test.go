@@ -109,7 +109,7 @@ func (s *sandbox) rsh() string {
 // shell, or here.
 func (s *sandbox) shell(args ...string) (*recorder, transfer.Stats, error) {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	opt, err := options.Parse(args)
 	if err != nil {
@@ -163,7 +163,7 @@ func (s *sandbox) settled(args ...string) {
 // debianClient runs Debian's rsync with our server behind its remote shell.
 func (s *sandbox) debianClient(args ...string) {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	for range 2 {
 		cmd := exec.CommandContext(ctx, "rsync", append([]string{"-e", s.rsh(), "--rsync-path=" + os.Args[0]}, args...)...)

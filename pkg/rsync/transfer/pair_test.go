@@ -154,7 +154,7 @@ func (p *pair) root(dir string) *rootfs.Root {
 // run transfers src to dst.
 func (p *pair) run(ctx context.Context) {
 	p.t.Helper()
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
 	send, recv := p.links()
 	var wg sync.WaitGroup

@@ -297,7 +297,7 @@ func TestHostilePartSender(t *testing.T) {
 				for send.R.Next(1000) != nil { // until the other side has had enough
 				}
 			}()
-			ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+			ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 			defer cancel()
 			_, err := Receive(ctx, recv, &p.opt, Dest{Root: p.root(p.dst)}, 0o022, nil, &listener{})
 			recv.Abort()
@@ -337,7 +337,7 @@ func TestHostilePartReceiver(t *testing.T) {
 			for recv.R.Next(1000) != nil {
 			}
 		}()
-		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 		_, err := Send(ctx, send, &p.opt, []Source{{Root: p.root(p.src), Name: "."}}, nil, &listener{})
 		cancel()
 		send.Abort()
