@@ -16,4 +16,4 @@ scripts/board-packages.sh dist/board/packages
 CGO_ENABLED=0 GOOS=linux GOARCH=arm GOARM=5 "$go" build -trimpath -ldflags '-s -w' -o dist/board/boardinit ./tools/mkboard/boardinit
 
 export EMPEGSYNC_ARM=$binary BOARD_PACKAGES=$PWD/dist/board/packages BOARD_INIT=$PWD/dist/board/boardinit
-"$go" test -count=1 -timeout 40m -v "$@" ./tools/mkboard/vmtest 2>&1 | tee dist/vmtest.log
+"$go" test -count=1 -timeout 60m -v "$@" ./tools/mkboard/vmtest 2>&1 | tee dist/vmtest.log

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -117,4 +118,37 @@ func TestConsolePanic(t *testing.T) {
 	if _, err := c.Expect(t.Context(), "playing"); err == nil || !strings.Contains(err.Error(), "no init") {
 		t.Errorf("a panic: %v", err)
 	}
+}
+
+// The kernel speaks in between, and what a board says comes in pieces.
+func TestConsoleInPieces(t *testing.T) {
+	said := "empeg:/# ls; echo \"ex[    1.000001] one\r\nit=$?\"\r\n[    1.000002] two [drive0]\r\nho\x1b[?2004lme\r\nexit=0\r\n\x1b[?2004hempeg[   12.345678] three\r\n:/# "
+	want := "[    1.000001] one\nempeg:/# ls; echo \"exit=$?\"\n[    1.000002] two [drive0]\nhome\nexit=0\n[   12.345678] three\nempeg:/# "
+	for _, size := range []int{1, 2, 3, 7, len(said)} {
+		var log bytes.Buffer
+		c := newConsole(io.Discard, &log)
+		c.read(iotest.DataErrReader(&pieces{said, size}))
+		if got := log.String(); got != want+"\n" {
+			t.Errorf("pieces of %d: %q, want %q", size, got, want)
+		}
+		out, code, err := c.Run(t.Context(), "ls")
+		if code != 0 || err != nil || out != "[    1.000002] two [drive0]\nhome\n" {
+			t.Errorf("pieces of %d: %q, %d, %v", size, out, code, err)
+		}
+	}
+}
+
+// pieces reads a text so many bytes at a time.
+type pieces struct {
+	text string
+	size int
+}
+
+func (p *pieces) Read(b []byte) (int, error) {
+	if p.text == "" {
+		return 0, io.EOF
+	}
+	n := copy(b, p.text[:min(p.size, len(p.text))])
+	p.text = p.text[n:]
+	return n, nil
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strconv"
 	"sync"
 )
@@ -39,18 +40,34 @@ func escapes() *regexp.Regexp {
 	return regexp.MustCompile("\x1b\\[[0-9;?]*[A-Za-z]|\r|\x07")
 }
 
+// kernelLine is a message of the kernel, which may come in the midst of a line.
+const kernelLine = `\[ *[0-9]+\.[0-9]{6}\] [^\n]*\n`
+
+// unfinished is the beginning of one or of an escape sequence, at the end of what
+// has come so far.
+func unfinished() *regexp.Regexp {
+	return regexp.MustCompile(`(\x1b(\[[0-9;?]*)?|\[ *[0-9]*\.?[0-9]*\]?|\[ *[0-9]+\.[0-9]{6}\] [^\n]*)$`)
+}
+
 // read takes what the board says until it ends.
 func (c *Console) read(output io.Reader) {
 	buf := make([]byte, 4096)
-	strip := escapes()
+	strip, hold := escapes(), unfinished()
+	var text []byte
 	for {
 		n, err := output.Read(buf)
-		text := strip.ReplaceAll(buf[:n], nil)
+		text = append(text, buf[:n]...)
+		whole := len(text)
+		if at := hold.FindIndex(text); at != nil && err == nil {
+			whole = at[0]
+		}
+		said := strip.ReplaceAll(text[:whole], nil)
+		text = append([]byte(nil), text[whole:]...)
 		c.mu.Lock()
-		c.unread = append(c.unread, text...)
+		c.unread = appendSaid(c.unread, said)
 		c.closed = err != nil
 		c.mu.Unlock()
-		c.toLog(text, err != nil)
+		c.toLog(said, err != nil)
 		select {
 		case c.arrived <- struct{}{}:
 		default:
@@ -61,9 +78,24 @@ func (c *Console) read(output io.Reader) {
 	}
 }
 
+// appendSaid adds what was said to b; the kernel's messages get lines of their own,
+// before the line that they have come into.
+func appendSaid(b, said []byte) []byte {
+	kernel := regexp.MustCompile(kernelLine)
+	for {
+		at := kernel.FindIndex(said)
+		if at == nil {
+			return append(b, said...)
+		}
+		b = append(b, said[:at[0]]...)
+		b = slices.Insert(b, bytes.LastIndexByte(b, '\n')+1, said[at[0]:at[1]]...)
+		said = said[at[1]:]
+	}
+}
+
 // toLog hands over whole lines.
 func (c *Console) toLog(text []byte, end bool) {
-	c.line = append(c.line, text...)
+	c.line = appendSaid(c.line, text)
 	if end && len(c.line) > 0 {
 		c.line = append(c.line, '\n')
 	}
@@ -165,7 +197,7 @@ func (c *Console) Run(ctx context.Context, command string) (output string, code 
 	if _, err := c.Expect(ctx, `echo "exit=\$\?"\n`); err != nil {
 		return "", 0, err
 	}
-	match, err := c.Expect(ctx, `((?s:.*?))^exit=(\d+)\n`+Prompt[1:])
+	match, err := c.Expect(ctx, `((?s:.*?))^exit=(\d+)\n(?:`+kernelLine+`)*`+Prompt[1:])
 	if err != nil {
 		return "", 0, err
 	}

@@ -135,7 +135,7 @@ func makeImage(ctx context.Context, kind, tree, image string, megabytes int) err
 	if err := os.RemoveAll(image); err != nil {
 		return err
 	}
-	return tool(ctx, "mke2fs", "-q", "-F", "-t", kind, "-b", "1024", "-I", "256", "-m", "0", "-E", "root_owner=0:0,lazy_itable_init=0",
+	return tool(ctx, "mke2fs", "-q", "-F", "-t", kind, "-b", "1024", "-I", "256", "-m", "0", "-O", "^metadata_csum", "-E", "root_owner=0:0,lazy_itable_init=0",
 		"-d", tree, image, fmt.Sprintf("%dM", megabytes))
 }
 

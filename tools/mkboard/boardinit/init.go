@@ -53,6 +53,11 @@ func (i *boardInit) life() error {
 	if err := unix.Mount("proc", "/proc", "proc", 0, ""); err != nil {
 		return fmt.Errorf("mount /proc: %w", err)
 	}
+	// Against fragmentation the kernel keeps some megabytes back at times: of so few,
+	// that it then ends programs for want of memory while it has plenty.
+	if err := os.WriteFile("/proc/sys/vm/watermark_boost_factor", []byte("0"), 0); err != nil {
+		return err
+	}
 	i.mountDrives()
 	i.preinit()
 	readOnly := false // it has just been done

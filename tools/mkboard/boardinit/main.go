@@ -9,8 +9,8 @@
 //     it sets up the network, loads or rebuilds its database, and listens to the
 //     console.
 //
-// As /bin/peak it runs a command and tells how much memory that has used at most,
-// for measurements; a player has nothing like it.
+// As /bin/peak it tells how much memory processes use at most, for measurements; a
+// player has nothing like it.
 //
 // It is built for the board only: CGO_ENABLED=0 GOARCH=arm GOARM=5.
 package main
@@ -19,9 +19,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 )
 
 func main() {
+	debug.SetGCPercent(10) // a small board has better use for its memory
 	var err error
 	code := 0
 	switch {

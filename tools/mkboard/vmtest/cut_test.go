@@ -22,7 +22,7 @@ import (
 // Two boards lose their power at the same time, on two processors; each so often.
 const (
 	cutLanes   = 2
-	cutsInLane = 6
+	cutsInLane = 5
 )
 
 // powerCut: a slave's machine loses its power at random moments of a pull.
@@ -139,8 +139,7 @@ func (c *cutter) cut(before string) bool {
 		}
 	case <-ended:
 	}
-	m.Cut()
-	c.m = nil
+	c.cutPower()
 	<-ended
 	c.note("%s: power cut when about %d of %d bytes had come, and %v later", c.name, at, all, linger)
 	return errors.Is(err, board.ErrPowerOff)

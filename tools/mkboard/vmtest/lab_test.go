@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,7 +18,7 @@ import (
 )
 
 // stepTime bounds one step. It is only ever used up by a board that hangs.
-const stepTime = 10 * time.Minute
+const stepTime = 20 * time.Minute
 
 // lab is where boards are built and run.
 type lab struct {
@@ -26,7 +27,18 @@ type lab struct {
 	dir       string
 	start     time.Time
 	out       io.Writer // the account of what happens; safe for concurrent use
+	used      *atomic.Int64
 }
+
+// part is the same lab with an account of its own.
+func (l *lab) part(out io.Writer) *lab {
+	p := *l
+	p.out, p.used = &lockedWriter{w: out}, new(atomic.Int64)
+	return &p
+}
+
+// work is how much processor time the boards have used that are off.
+func (l *lab) work() time.Duration { return time.Duration(l.used.Load()) }
 
 func newLab(t *testing.T) *lab {
 	t.Helper()
@@ -34,7 +46,7 @@ func newLab(t *testing.T) *lab {
 	if packages == "" || boardinit == "" || binary == "" {
 		t.Skip("scripts/vmtest.sh runs this test: it needs BOARD_PACKAGES, BOARD_INIT and EMPEGSYNC_ARM")
 	}
-	l := &lab{empegsync: binary, dir: t.TempDir(), start: time.Now(), out: &lockedWriter{w: os.Stdout}}
+	l := &lab{empegsync: binary, dir: t.TempDir(), start: time.Now(), out: &lockedWriter{w: os.Stdout}, used: new(atomic.Int64)}
 	recipe, err := board.ReadRecipe("../../../firmware/board/recipe")
 	if err != nil {
 		t.Fatal(err)
@@ -208,7 +220,14 @@ func (r *rig) switchOff() {
 	ctx, cancel := context.WithTimeout(r.t.Context(), stepTime)
 	defer cancel()
 	r.must(r.m.WaitOff(ctx))
+	r.cutPower()
+}
+
+// cutPower takes the power away.
+func (r *rig) cutPower() {
 	r.m.Cut()
+	r.used.Add(int64(r.m.Work()))
+	r.m = nil
 }
 
 // dump copies what is on the drives to a folder of this machine.
