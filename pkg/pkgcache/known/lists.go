@@ -164,7 +164,7 @@ func (l *Lists) Refresh(ctx context.Context) error {
 // Watch loads the lists, and the trees again when they change or a day has
 // gone, until the context ends.
 func (l *Lists) Watch(ctx context.Context, every time.Duration) {
-	if err := l.Load(ctx); err != nil {
+	if err := l.Load(ctx); err != nil && ctx.Err() == nil {
 		l.Log.Warn("some files will not be verified", "err", err)
 	}
 	tick := time.NewTicker(every)

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path"
@@ -38,7 +39,7 @@ func (s *Store) Begin(key string, m Meta) (*Part, error) {
 	}
 	m.Key = key
 	p := &Part{store: s, key: key, file: f, meta: m}
-	if err = p.reserve(m.Length); err == nil {
+	if err = errors.Join(s.own(name), p.reserve(m.Length)); err == nil {
 		err = s.writeMeta(name+".json", m)
 	}
 	if err != nil {

@@ -22,6 +22,10 @@ type Store struct {
 	dir  string
 	root *os.Root
 	temp atomic.Uint64 // numbers temporary names
+	// What root makes belongs to the folder's owner: the cache may run as that
+	// user afterwards. owned is whether that is somebody else.
+	owned    bool
+	uid, gid int
 }
 
 // Meta is what is known of a file beside its bytes. Text fields are as upstream
@@ -68,13 +72,26 @@ func Open(dir string) (*Store, error) {
 		return nil, fmt.Errorf("open the cache's folder: %w", err)
 	}
 	s := &Store{dir: dir, root: root}
+	if info, err := root.Stat("."); err == nil && os.Geteuid() == 0 {
+		if st, ok := info.Sys().(*syscall.Stat_t); ok {
+			s.uid, s.gid, s.owned = int(st.Uid), int(st.Gid), st.Uid != 0
+		}
+	}
 	for _, kind := range []string{"meta", "part"} {
-		if err := root.MkdirAll(hidden+"/"+kind, 0o755); err != nil {
+		if err := s.mkdir(hidden + "/" + kind); err != nil {
 			root.Close()
 			return nil, fmt.Errorf("make the cache's hidden folder: %w", err)
 		}
 	}
 	return s, nil
+}
+
+// own gives what root has made to the folder's owner.
+func (s *Store) own(name string) error {
+	if !s.owned || os.Geteuid() != 0 { // who was root may be that user by now
+		return nil
+	}
+	return s.root.Lchown(name, s.uid, s.gid)
 }
 
 // Close gives the folder back. Open objects and parts stay usable.
@@ -163,6 +180,9 @@ func (s *Store) writeMeta(name string, m Meta) error {
 	}
 	err = s.root.WriteFile(temp, text, 0o644)
 	if err == nil {
+		err = s.own(temp)
+	}
+	if err == nil {
 		err = s.root.Rename(temp, name)
 	}
 	if err != nil {
@@ -178,6 +198,11 @@ func (s *Store) mkdir(dir string) error {
 	}
 	if err := s.root.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("make a folder in the cache: %w", err)
+	}
+	for ; s.owned && dir != "."; dir = path.Dir(dir) {
+		if err := s.own(dir); err != nil {
+			return fmt.Errorf("make a folder in the cache: %w", err)
+		}
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -136,6 +137,45 @@ func TestGetRefuses(t *testing.T) {
 			o.Close()
 			t.Errorf("%q is served", key)
 		}
+	}
+}
+
+// What root does in a folder of somebody else's, that user can go on with.
+func TestOwner(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root gives files away")
+	}
+	dir := t.TempDir()
+	if err := os.Chown(dir, 65534, 65534); err != nil {
+		t.Fatal(err)
+	}
+	s, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	put(t, s, "a/b/f", "hello", Meta{})
+	p, err := s.Begin("a/part", Meta{Length: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.File().Close()
+	n := 0
+	if err := filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		if st := info.Sys().(*syscall.Stat_t); st.Uid != 65534 || st.Gid != 65534 {
+			t.Errorf("%s belongs to %d:%d", name, st.Uid, st.Gid)
+		}
+		n++
+		return nil
+	}); err != nil || n < 10 {
+		t.Errorf("%d files, %v", n, err)
 	}
 }
 

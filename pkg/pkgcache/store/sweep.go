@@ -113,7 +113,7 @@ func (s *Store) Take(key, from string, f *os.File, m Meta) error {
 	if err != nil || !os.SameFile(moved, info) {
 		return errors.Join(fmt.Errorf("take %s over: it was exchanged for another file meanwhile", from), err, os.Rename(s.dir+"/"+between, from))
 	}
-	if err := f.Sync(); err != nil {
+	if err := errors.Join(s.own(between), f.Sync()); err != nil {
 		return err
 	}
 	m.Key, m.Size, m.ModTime = key, info.Size(), info.ModTime().UnixNano()
