@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 )
 
@@ -190,17 +191,18 @@ const Prompt = `^empeg:\S*[#$] `
 // Run types a command at the shell's prompt and waits for the next one. It returns
 // what the command said and its exit code.
 func (c *Console) Run(ctx context.Context, command string) (output string, code int, err error) {
-	// The shell echoes what is typed; the answer must not look like it.
 	if err := c.Type(command + `; echo "exit=$?"`); err != nil {
-		return "", 0, err
-	}
-	if _, err := c.Expect(ctx, `echo "exit=\$\?"\n`); err != nil {
 		return "", 0, err
 	}
 	match, err := c.Expect(ctx, `((?s:.*?))^exit=(\d+)\n(?:`+kernelLine+`)*`+Prompt[1:])
 	if err != nil {
 		return "", 0, err
 	}
+	// The shell echoes what is typed, of a line longer than the screen only the end.
+	output = match[1]
+	if _, after, ok := strings.Cut(output, "?\"\n"); ok {
+		output = after
+	}
 	code, err = strconv.Atoi(match[2])
-	return match[1], code, err
+	return output, code, err
 }
