@@ -166,7 +166,7 @@ func (st State) Write(w io.Writer, tree string) error {
 			if had := a.Had[h]; a.Attrs != nil && had == *a.Attrs {
 				p.AttrsHas = append(p.AttrsHas, number(h))
 			} else {
-				p.AttrsStale = append(p.AttrsStale, stateHad{number(h), stateAttrs{had.Mode, had.Owner, had.Group}})
+				p.AttrsStale = append(p.AttrsStale, stateHad{number(h), stateAttrs(had)})
 			}
 		}
 		f.Paths = append(f.Paths, p)
