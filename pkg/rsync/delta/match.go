@@ -25,11 +25,17 @@ type TokenWriter interface {
 type Stats struct {
 	Literal, Matched int64
 	Hits, FalseHits  int64
+	Walked           int64 // blocks that were looked at for them
 }
 
 // maxChain bounds how many blocks with one weak sum are compared at one place,
 // so that a file of equal blocks does not cost quadratic time.
 const maxChain = 1024
+
+// maxWalk bounds how far a bucket is searched at one place: whoever sends the
+// sums can choose them so that all are in one. A full bucket of honest sums is of
+// equal blocks.
+const maxWalk = 16 * maxChain
 
 // index finds blocks by their weak sum.
 type index struct {
@@ -237,8 +243,10 @@ func (m *matcher) find(weak uint32, k int) int32 {
 	if m.want < m.sig.Count && m.usable(m.want) && same(m.want) && equal(m.want) {
 		return m.want
 	}
-	tried := 0
-	for i := m.heads[weak*hashMul>>m.shift]; i >= 0 && tried < maxChain; i = m.next[i] {
+	tried, walked := 0, 0
+	for i := m.heads[weak*hashMul>>m.shift]; i >= 0 && tried < maxChain && walked < maxWalk; i = m.next[i] {
+		walked++
+		m.stats.Walked++
 		if !same(i) || !m.usable(i) {
 			continue
 		}
