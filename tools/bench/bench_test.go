@@ -35,7 +35,7 @@ func TestQuick(t *testing.T) {
 	dir := t.TempDir()
 	var out, errOut bytes.Buffer
 	code := run(t.Context(), []string{"-quick", "-json", "-dir", dir, "-memarch", "", "-fids", "300",
-		"-files", "50", "-unchanged", "60", "-nightly", "300", "-jobs", "small,big,same,delta,text,greet,night,memory", "-pairs", "ours-ours,ours-rsync,rsync-ours"}, &out, &errOut)
+		"-files", "50", "-unchanged", "60", "-nightly", "300", "-jobs", "small,big,same,delta,text,greet,night,emerge,memory", "-ebuilds", "60", "-pairs", "ours-ours,ours-rsync,rsync-ours"}, &out, &errOut)
 	if code != 0 {
 		t.Fatalf("exit code %d: %s", code, errOut.String())
 	}
@@ -48,7 +48,7 @@ func TestQuick(t *testing.T) {
 		names = append(names, j.Name)
 		checkJob(t, j)
 	}
-	want := []string{"small", "big", "same", "delta", "text", "greet", "night", "memory 300 new", "memory 300 same"}
+	want := []string{"small", "big", "same", "delta", "text", "greet", "night", "emerge cold", "emerge warm", "memory 300 new", "memory 300 same"}
 	if d := cmp.Diff(want, names); d != "" {
 		t.Errorf("jobs (-want +got):\n%s", d)
 	}

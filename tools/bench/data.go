@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -96,6 +97,34 @@ func changeFiles(dir string) error {
 		}
 		return writeFile(name, []byte("changed since"), time.Unix(1_500_000_000, 0))
 	})
+}
+
+// makePortage makes n small files of words, as many as a tree of ebuilds has in
+// each folder, of a few hundred bytes to a few thousand.
+func makePortage(dir string, n int) error {
+	names := []string{"Manifest", "metadata.xml", "%s-1.0.ebuild", "%s-1.1-r2.ebuild", "%s-2.0.ebuild", "files/%s-gcc.patch"}
+	const packages = 120 // of a category
+	text := &prose{r: rand.New(random(6))}
+	for i := range n {
+		number := i / len(names)
+		pkg := fmt.Sprintf("pkg%04d", number)
+		name := names[i%len(names)]
+		if strings.Contains(name, "%") {
+			name = fmt.Sprintf(name, pkg)
+		}
+		name = filepath.Join(dir, fmt.Sprintf("cat-%03d", number/packages), pkg, name)
+		if i%len(names) == 0 {
+			if err := os.MkdirAll(filepath.Join(filepath.Dir(name), "files"), 0o755); err != nil {
+				return err
+			}
+		}
+		data := make([]byte, 300+text.r.IntN(2700))
+		_, _ = text.Read(data) // never fails
+		if err := writeFile(name, data, old().Add(time.Duration(i)*time.Second)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // makeBig makes one file of random bytes.

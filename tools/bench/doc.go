@@ -47,6 +47,7 @@
 //	greet   -greetings pulls of one small file, one after the other: what a session costs
 //	night   the second run of a backup (--link-dest) of -nightly files that hold next to
 //	        nothing, one in a hundred changed
+//	emerge  a portage-like tree of -ebuilds small files, new and unchanged, by emerge's options
 //	memory  lists of -fids files, new and unchanged, by a 32-bit build of ours
 //	size    the stripped ARM binary
 //

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // job is what the pairings are to do.
@@ -12,6 +13,7 @@ type job struct {
 	name, about string
 	wall, cpu   float64  // goals, against the baseline; 0 for none
 	options     []string // more of them
+	alone       bool     // those and no others
 	src         string
 	times       int // how often the client pulls; 0: once
 	// fill lays into the new folder dst what is there before.
@@ -22,7 +24,7 @@ type job struct {
 }
 
 func jobNames() []string {
-	return []string{"small", "big", "same", "delta", "text", "greet", "night", "memory", "size"}
+	return []string{"small", "big", "same", "delta", "text", "greet", "night", "emerge", "memory", "size"}
 }
 
 // place makes jobs and what they need below a folder.
@@ -64,6 +66,8 @@ func (p *place) make(name string) ([]job, error) {
 	case "night":
 		j.about, j.cpu = fmt.Sprintf("the second run of a backup of %d files, one in %d changed", p.cfg.nightly, changedPart), 0
 		err = p.makeNight(&j)
+	case "emerge":
+		return p.makeEmerge()
 	case "memory":
 		return p.makeMemory()
 	case "size":
@@ -98,6 +102,28 @@ func (p *place) makeNight(j *job) error {
 		return err
 	}
 	return changeFiles(j.src)
+}
+
+// emergeOptions are those that emerge --sync has for rsync, but for --stats and
+// --human-readable, which concern what is printed.
+const emergeOptions = "--recursive --links --safe-links --perms --times --omit-dir-times --compress --force --whole-file --delete --timeout=180 " +
+	"--exclude=/distfiles --exclude=/local --exclude=/packages --exclude=/.git"
+
+// makeEmerge makes two jobs: a tree of ebuilds that comes for the first time, and
+// one that has not changed since.
+func (p *place) makeEmerge() ([]job, error) {
+	src := p.sub("portage")
+	if err := makePortage(src, p.cfg.ebuilds); err != nil {
+		return nil, fmt.Errorf("make the files of the job emerge: %w", err)
+	}
+	cold := job{
+		name: "emerge cold", about: fmt.Sprintf("a portage-like tree of %d files, new, as emerge --sync asks for it", p.cfg.ebuilds), cpu: 1,
+		src: src, options: strings.Fields(emergeOptions), alone: true, fill: func(string) error { return nil },
+	}
+	warm := cold
+	warm.name, warm.about = "emerge warm", fmt.Sprintf("the same tree of %d files, nothing changed", p.cfg.ebuilds)
+	warm.fill = func(dst string) error { return linkTree(src, dst) }
+	return []job{cold, warm}, nil
 }
 
 // makeMemory makes two jobs for each size: a list whose files are all new, and
@@ -135,7 +161,7 @@ func (c *config) need() int64 {
 	for _, n := range c.fids {
 		most = max(most, int64(n)*2*page)
 	}
-	return max(most, int64(c.nightly)*3*page, int64(c.files)*2*page, c.bigMiB<<20*3+int64(c.unchanged)*2*page, c.textMiB<<20*2)
+	return max(most, int64(c.nightly)*3*page, int64(c.ebuilds)*2*page, int64(c.files)*2*page, c.bigMiB<<20*3+int64(c.unchanged)*2*page, c.textMiB<<20*2)
 }
 
 // workplace makes a folder for everything that is made.

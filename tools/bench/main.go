@@ -72,6 +72,7 @@ type config struct {
 	nightly   int      // files of the job night
 	fids      []int    // of the job memory
 	memArch   string   // GOARCH of the build whose memory is measured, "" for this program
+	ebuilds   int      // files of the job emerge
 	options   []string // of rsync, for every client
 	jobs      []string
 	pairings  []pairing
@@ -95,6 +96,7 @@ func parseFlags(args []string, errOut io.Writer) (*config, error) {
 	fids := fs.String("fids", "20000,200000", "sizes of the lists of the job memory")
 	fs.StringVar(&c.memArch, "memarch", "386", "GOARCH of the build whose memory is measured; empty: this program as it is")
 	opts := fs.String("options", "-a", "rsync options of every pull")
+	fs.IntVar(&c.ebuilds, "ebuilds", 150_000, "files of the job emerge")
 	jobs := fs.String("jobs", strings.Join(jobNames(), ","), "do these jobs")
 	pairs := fs.String("pairs", "", "pairings, such as ours-rsync for our client and rsync's server (default: all; rsync-rsync is always there)")
 	quick := fs.Bool("quick", false, "small sizes and one round, to see that everything works; says nothing of speed")
@@ -123,6 +125,7 @@ func (c *config) shrink(given map[string]bool) {
 		"rounds": func() { c.rounds = 1 }, "files": func() { c.files = 200 }, "unchanged": func() { c.unchanged = 400 },
 		"big": func() { c.bigMiB = 4 }, "text": func() { c.textMiB = 2 }, "greetings": func() { c.greetings = 5 },
 		"nightly": func() { c.nightly = 600 },
+		"ebuilds": func() { c.ebuilds = 300 },
 	} {
 		if !given[name] {
 			set()
@@ -139,7 +142,7 @@ func (c *config) finish(fids, jobs, pairs string) error {
 		}
 		c.fids = append(c.fids, n)
 	}
-	if c.rounds < 1 || c.files < 1 || c.unchanged < 1 || c.bigMiB < 1 || c.textMiB < 1 || c.greetings < 1 || c.nightly < 1 {
+	if c.rounds < 1 || c.files < 1 || c.unchanged < 1 || c.bigMiB < 1 || c.textMiB < 1 || c.greetings < 1 || c.nightly < 1 || c.ebuilds < 1 {
 		return errors.New("-rounds and all sizes must be at least 1")
 	}
 	known := jobNames()

@@ -168,8 +168,12 @@ func (b *bench) once(ctx context.Context, prog *programs, j job, pr pairing, che
 
 // pulls has the client pull as often as the job says, and adds up.
 func (b *bench) pulls(ctx context.Context, prog *programs, j job, pr pairing, server *process, addr, dst, label string) (s sample, err error) {
+	options := slices.Concat(b.cfg.options, j.options)
+	if j.alone {
+		options = j.options
+	}
 	for range max(j.times, 1) {
-		cmd := prog.pull(ctx, pr.client, addr, dst, slices.Concat(b.cfg.options, j.options), label)
+		cmd := prog.pull(ctx, pr.client, addr, dst, options, label)
 		began := time.Now()
 		client, err := start(ctx, cmd)
 		if err != nil {
