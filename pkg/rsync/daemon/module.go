@@ -255,7 +255,7 @@ func (c *session) agree(ctx context.Context, t *served, job task) error {
 	if optErr != nil {
 		opt = &options.Options{ClientInfo: letters(args), Sender: slices.Contains(args, "--sender")}
 	}
-	opt.Verbose = min(opt.Verbose, t.module.MaxVerbosity)
+	tame(opt, t.module)
 	t.opt = opt
 	var err error
 	t.agreed, err = proc.Setup{
@@ -280,6 +280,15 @@ func (c *session) agree(ctx context.Context, t *served, job task) error {
 		return t.giveUp(proto.Fail(code, optErr))
 	}
 	return t.run(ctx)
+}
+
+// maxThreads is how many threads a client may ask for, to compress with.
+const maxThreads = 8
+
+// tame bounds what a client may ask of this machine.
+func tame(opt *options.Options, m *conf.Module) {
+	opt.Verbose = min(opt.Verbose, m.MaxVerbosity)
+	opt.CompressThreads = min(opt.CompressThreads, maxThreads)
 }
 
 // letters finds the capability letters in arguments that could not be parsed.

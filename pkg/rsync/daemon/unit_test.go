@@ -20,6 +20,7 @@ import (
 
 	"github.com/empegsync/empegsync/pkg/rsync/conf"
 	"github.com/empegsync/empegsync/pkg/rsync/filter"
+	"github.com/empegsync/empegsync/pkg/rsync/options"
 	"github.com/empegsync/empegsync/pkg/rsync/rootfs"
 	"github.com/empegsync/empegsync/pkg/rsync/transfer"
 )
@@ -293,6 +294,18 @@ func TestJob(t *testing.T) {
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
+	}
+}
+
+// TestTame: a client cannot have any number of threads, nor of log lines.
+func TestTame(t *testing.T) {
+	opt, err := options.ParseServer(strings.Fields("--server --sender -vvvre.LsfxCIvu --compress-threads=256 . m/"), options.Refusal{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tame(opt, &conf.Module{MaxVerbosity: 2})
+	if opt.Verbose != 2 || opt.CompressThreads != 8 {
+		t.Errorf("verbose %d, %d threads", opt.Verbose, opt.CompressThreads)
 	}
 }
 
