@@ -96,17 +96,17 @@ func household(addr netip.Addr) netip.Prefix {
 	return p
 }
 
-// admit counts a new connection. Where a limit is reached, the oldest one that
-// has not begun its transfer has to go; if there is none, the new one is
-// turned away with the reason.
+// admit counts a new connection. Where a limit is reached, one that has not begun
+// its transfer has to go, see evict; if there is none, the new one is turned away
+// with the reason.
 func (g *guests) admit(conn net.Conn, from string) (*guest, string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	n := &guest{conn: conn, from: origin(from)}
-	if g.byAddress[n.from] >= g.perAddress && !g.evict(func(o *guest) bool { return o.from == n.from }) {
+	if g.byAddress[n.from] >= g.perAddress && !g.evict(&n.from) {
 		return nil, fmt.Sprintf("max connections from one address (%d) reached -- try again later", g.perAddress)
 	}
-	if len(g.all) >= g.max && !g.evict(func(*guest) bool { return true }) {
+	if len(g.all) >= g.max && !g.evict(nil) {
 		return nil, fmt.Sprintf("max connections (%d) reached -- try again later", g.max)
 	}
 	g.all = append(g.all, n)
@@ -114,16 +114,28 @@ func (g *guests) admit(conn net.Conn, from string) (*guest, string) {
 	return n, ""
 }
 
-// evict closes the oldest connection without a transfer that fits.
-func (g *guests) evict(fits func(*guest) bool) bool {
+// evict closes a connection without a transfer: of an address, or of the one
+// that has the most of them, so that a swarm from few addresses drives out its
+// own and not who comes alone. The oldest has to go first.
+func (g *guests) evict(from *netip.Prefix) bool {
+	idle := make(map[netip.Prefix]int)
+	var victim *guest
 	for _, o := range g.all {
-		if !o.settled && fits(o) {
-			o.conn.Close()
-			g.forget(o)
-			return true
+		if !o.settled {
+			idle[o.from]++
 		}
 	}
-	return false
+	for _, o := range g.all {
+		if !o.settled && (from == nil || o.from == *from) && (victim == nil || idle[o.from] > idle[victim.from]) {
+			victim = o
+		}
+	}
+	if victim == nil {
+		return false
+	}
+	victim.conn.Close()
+	g.forget(victim)
+	return true
 }
 
 // forget takes a guest out of the counts; g.mu is held.

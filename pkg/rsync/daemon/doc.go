@@ -23,8 +23,9 @@
 // Before a client has said what it wants it costs a few kilobytes, and it has
 // HelloTimeout to get as far as the transfer, passwords and arguments and all.
 // The connections of all clients and those of one address are limited; when a
-// limit is reached the oldest that has not got to a transfer makes room, so
-// that idle ones never keep others out. The places of "max connections" are
+// limit is reached one that has not got to a transfer makes room, of the address
+// that has the most of them and the oldest there, so that idle ones never keep
+// others out and a swarm drives out its own. The places of "max connections" are
 // taken by transfers only, or, where a module has a queue, by who has come out of
 // it, for a few seconds. Lists of hosts fail closed: a name that cannot be
 // looked up is no reason to allow, and one to deny. Who fails to log in waits
