@@ -26,9 +26,11 @@ const (
 	// maxFarewells is how many turned-away clients are told why at a time.
 	maxFarewells = 16
 	// lingerTime and lingerBytes bound how long a session that is over waits
-	// for its client to read the last words.
-	lingerTime  = 2 * time.Second
-	lingerBytes = 4 << 20
+	// for its client to read the last words; strangerBytes is for those who have
+	// not said what they want.
+	lingerTime    = 2 * time.Second
+	lingerBytes   = 4 << 20
+	strangerBytes = 16 << 10
 )
 
 // guests keeps count of the connections and decides who may stay.

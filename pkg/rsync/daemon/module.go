@@ -123,6 +123,7 @@ func (c *session) open(ctx context.Context, m *conf.Module) error {
 	if !c.settle() {
 		return nil // its connection is closed
 	}
+	c.asked = true
 	c.seen(func(v *Visit) { v.Doing, v.Request = wish(args) })
 	t := task{module: m, args: args, trimLinks: m.MungeSymlinks == conf.No && in.partOfAll(m)}
 	if release, err := c.claim(m); err != nil {

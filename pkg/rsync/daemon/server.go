@@ -231,7 +231,7 @@ func (h *house) turnAway(conn net.Conn, from, why string) {
 			return
 		}
 		if _, err := fmt.Fprintf(conn, "@ERROR: %s\n", why); err == nil {
-			linger(conn)
+			linger(conn, strangerBytes)
 		}
 	})
 }

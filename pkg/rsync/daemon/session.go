@@ -42,6 +42,7 @@ type session struct {
 	exit    proto.Exit  // the session's code
 	settle  func() bool // says that it has; false: it must go
 	handed  bool        // a worker goes on with it
+	asked   bool        // its client has said what it wants
 	release func()      // gives a place back that is held since before the transfer
 	visit   Visit       // what the watcher has been told
 }
@@ -102,14 +103,18 @@ func (c *session) whole(ctx context.Context, run func() error) {
 		c.log.Error(err.Error())
 	}
 	if !c.handed {
-		linger(c.conn)
+		most := int64(strangerBytes)
+		if c.asked {
+			most = lingerBytes
+		}
+		linger(c.conn, most)
 	}
 }
 
 // linger lets the client read what was sent last: closing a connection on
 // which something unread has come in makes its system drop that. From a client
 // that does not read, even so, the kernel takes back what is still to go.
-func linger(conn net.Conn) {
+func linger(conn net.Conn, most int64) {
 	half, ok := conn.(interface {
 		CloseWrite() error
 		SetLinger(sec int) error
@@ -117,7 +122,7 @@ func linger(conn net.Conn) {
 	if !ok || half.CloseWrite() != nil || conn.SetReadDeadline(time.Now().Add(lingerTime)) != nil {
 		return
 	}
-	if n, err := io.CopyN(io.Discard, conn, lingerBytes); n == lingerBytes || !errors.Is(err, io.EOF) {
+	if n, err := io.CopyN(io.Discard, conn, most); n == most || !errors.Is(err, io.EOF) {
 		_ = half.SetLinger(0) // if it fails, the kernel's own time limit holds
 	}
 }

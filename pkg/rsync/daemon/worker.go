@@ -273,7 +273,7 @@ func Work(ctx context.Context, in io.Reader, conn net.Conn, log *slog.Logger) (e
 	who.name, who.asked = job.Host, true
 	c := &session{
 		Server: s, conn: conn, who: who, user: job.User, caps: caps, until: time.Now().Add(job.Hello),
-		log: log.With("from", job.From, "module", job.Module.Name), settle: func() bool { return true },
+		log: log.With("from", job.From, "module", job.Module.Name), settle: func() bool { return true }, asked: true,
 	}
 	c.whole(ctx, func() error {
 		c.grow(job.Early)
