@@ -56,9 +56,6 @@ func (o *origin) count(path string) int {
 	return o.asked[path]
 }
 
-// host is the origin's address.
-func (o *origin) host() string { return strings.TrimPrefix(o.URL, "http://") }
-
 // serveCache starts a cache that may reach this machine; more is added to its
 // configuration.
 func serveCache(t testing.TB, dir, more string) *server {
