@@ -68,7 +68,7 @@ func firstBoot(t *testing.T, l *lab) {
 func (r *rig) reboot() {
 	r.t.Helper()
 	r.must(r.m.Type("reboot"))
-	r.expect(`^init: restarting`)
+	r.expect(`init: restarting`) // after the prompt of a shell that is about to end, at times
 }
 
 // fixedUp looks at what boot has done, and leaves the player for the shell.
