@@ -32,6 +32,15 @@ type Stats struct {
 // so that a file of equal blocks does not cost quadratic time.
 const maxChain = 1024
 
+// minWindow is the least that is read of a file at once, in bytes.
+const minWindow = 256 * 1024
+
+// window is how much of a file is held: some small blocks, or a large one and a bit.
+func window(block int32) int {
+	b := int64(block)
+	return int(max(min(4*b, b+minWindow), minWindow))
+}
+
 // maxWalk bounds how far a bucket is searched at one place: whoever sends the
 // sums can choose them so that all are in one. A full bucket of honest sums is of
 // equal blocks.
@@ -122,7 +131,7 @@ type matcher struct {
 func Search(src io.Reader, sig *Signature, sums *checksum.Blocks, whole hash.Hash, out TokenWriter) (Stats, error) {
 	m := &matcher{
 		index: newIndex(sig), sums: sums, whole: whole, out: out, src: src,
-		buf: make([]byte, max(4*int(sig.Block), 256*1024)),
+		buf: make([]byte, window(sig.Block)),
 	}
 	if err := m.run(); err != nil {
 		return m.stats, err
