@@ -107,7 +107,8 @@ func (f *fileReceiver) sweep(p *part) {
 		f.arrived()
 		f.settle(p, e, false)
 	}
-	if f.Caps.IncRecurse {
+	// The last part stays open until another has come, which only this goroutine reads.
+	if next, none := f.parts.after(p); f.Caps.IncRecurse && (next != nil || none) {
 		r.wait(p.closed.Load)
 	}
 }
