@@ -82,11 +82,7 @@ func TestPullFromAPlayingPlayer(t *testing.T) {
 	if !ownspace.Enter(t, 0) {
 		return
 	}
-	master, slave := players(t, 40)
-	drives := []string{filepath.Join(slave, "drive0"), filepath.Join(slave, "drive1")}
-	for _, d := range drives {
-		ownFileSystem(t, d)
-	}
+	master, slave, drives := mountedPlayers(t)
 	playing(t, slave)
 	readOnly(t, drives...)
 	addr := serve(t, "--root", master).addr

@@ -64,6 +64,17 @@ func errText(err error) string {
 	return err.Error()
 }
 
+// mountedPlayers is two players, the slave's drives each a file system of its own.
+func mountedPlayers(t *testing.T) (master, slave string, drives []string) {
+	t.Helper()
+	master, slave = players(t, 40)
+	drives = []string{filepath.Join(slave, "drive0"), filepath.Join(slave, "drive1")}
+	for _, d := range drives {
+		ownFileSystem(t, d)
+	}
+	return master, slave, drives
+}
+
 // The drives are writable for as long as a pull or a reindex needs it, and
 // read-only again however that ends.
 func TestReadOnlyDrives(t *testing.T) {
@@ -71,11 +82,7 @@ func TestReadOnlyDrives(t *testing.T) {
 	if !ownspace.Enter(t, 0) {
 		return
 	}
-	master, slave := players(t, 40)
-	drives := []string{filepath.Join(slave, "drive0"), filepath.Join(slave, "drive1")}
-	for _, d := range drives {
-		ownFileSystem(t, d)
-	}
+	master, slave, drives := mountedPlayers(t)
 	readOnly(t, drives...)
 	doomed := serve(t, "--root", master)
 	before := state(t, slave)
