@@ -66,6 +66,43 @@ func TestRun(t *testing.T) {
 	}
 }
 
+// Only failures that may be chance are named for another run.
+func TestStrays(t *testing.T) {
+	const (
+		sub     = `{"Action":"fail","Package":"p","Test":"TestA/b"}` + "\n"
+		test    = `{"Action":"fail","Package":"p","Test":"TestA"}` + "\n"
+		pkg     = `{"Action":"fail","Package":"p"}` + "\n"
+		other   = `{"Action":"fail","Package":"q"}` + "\n"
+		race    = `{"Action":"output","Package":"p","Test":"TestA","Output":"WARNING: DATA RACE\n"}` + "\n"
+		panics  = `{"Action":"output","Package":"p","Test":"TestA","Output":"panic: oh\n"}` + "\n"
+		build   = `{"Action":"build-fail","ImportPath":"q"}` + "\n"
+		skip    = `{"Action":"skip","Package":"p","Test":"TestC"}` + "\n"
+		unended = `{"Action":"output","Package":"p","Test":"TestC","Output":"last words\n"}` + "\n"
+	)
+	tests := []struct{ name, in, want string }{
+		{"one", test + pkg, "p TestA\n"},
+		{"with its part", sub + test + pkg, "p TestA\n"},
+		{"none", "", ""},
+		{"package alone", pkg, ""},
+		{"another package alone", test + pkg + other, ""},
+		{"race", race + test + pkg, ""},
+		{"panic", panics + test + pkg, ""},
+		{"build", test + pkg + build, ""},
+		{"skip", test + skip + pkg, ""},
+		{"never ended", test + unended + pkg, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "strays")
+			var out bytes.Buffer
+			run([]string{"-no-skip", "-strays", file}, strings.NewReader(tt.in), &out, &out)
+			if got, err := os.ReadFile(file); err != nil || string(got) != tt.want {
+				t.Errorf("wrote %q (%v), want %q", got, err, tt.want)
+			}
+		})
+	}
+}
+
 // What the go command of this machine really writes.
 func TestRealStream(t *testing.T) {
 	tests := []struct {

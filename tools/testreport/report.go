@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -28,8 +29,9 @@ type report struct {
 	said    map[key][]string       // what unfinished tests have printed
 	passed  int
 	skipped int
-	failed  []string
+	failed  []key
 	refused []string // skipped, but must run
+	broken  bool     // something went wrong that no second run can excuse
 }
 
 func newReport(out io.Writer) *report {
@@ -66,7 +68,8 @@ func (r *report) handle(e event) {
 	case "build-output":
 		fmt.Fprint(r.out, e.Output)
 	case "build-fail":
-		r.failed = append(r.failed, "build of "+e.ImportPath)
+		r.failed = append(r.failed, key{pkg: "build of " + e.ImportPath})
+		r.broken = true
 	case "pass":
 		if e.Test != "" {
 			r.passed++
@@ -75,7 +78,7 @@ func (r *report) handle(e event) {
 	case "fail":
 		r.show(k)
 		if e.FailedBuild == "" {
-			r.failed = append(r.failed, k.String())
+			r.failed = append(r.failed, k)
 		}
 	case "skip":
 		if e.Test == "" { // a package without tests
@@ -93,6 +96,9 @@ func (r *report) handle(e event) {
 // output keeps a test's words until its verdict is known. A package's own lines
 // are printed at once, except those that only say that all is going on.
 func (r *report) output(k key, text string) {
+	for _, sign := range []string{"WARNING: DATA RACE", "panic: ", "fatal error: "} {
+		r.broken = r.broken || strings.HasPrefix(text, sign)
+	}
 	switch {
 	case k.test != "":
 		if !strings.HasPrefix(text, "=== ") && !strings.HasPrefix(text, "--- PASS") {
@@ -116,6 +122,34 @@ func (k key) String() string {
 		return k.pkg
 	}
 	return k.pkg + " " + k.test
+}
+
+// strays returns the top-level tests that failed, in their order, if these
+// failures are all that went wrong. A build that failed, a data race, a panic, a
+// test that skipped or never ended, and a package that failed with no test of
+// it to blame stand for themselves: then there are none.
+func (r *report) strays() []key {
+	if r.broken || len(r.refused) > 0 || len(r.said) > 0 {
+		return nil
+	}
+	var tops []key
+	blamed := make(map[string]bool)
+	for _, k := range r.failed {
+		if k.test == "" {
+			continue
+		}
+		blamed[k.pkg] = true
+		k.test, _, _ = strings.Cut(k.test, "/")
+		if !slices.Contains(tops, k) {
+			tops = append(tops, k)
+		}
+	}
+	for _, k := range r.failed {
+		if !blamed[k.pkg] {
+			return nil
+		}
+	}
+	return tops
 }
 
 // close prints the verdict and returns the exit code. What was said by tests that
