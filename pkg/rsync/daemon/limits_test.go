@@ -196,8 +196,6 @@ func TestShutdown(t *testing.T) {
 func TestBadConfig(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		"filter = :C":          `per-directory merge rules (:) are not supported yet`,
-		"filter = : .rules":    `per-directory merge rules (:) are not supported yet`,
 		"filter = nonsense x":  `f:1: module [m]: parameter "filter": `,
 		"filter = merge rules": `absolute path`,
 		"filter = . /no/such":  `no such file`,

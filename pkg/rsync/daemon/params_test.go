@@ -22,6 +22,18 @@ func paramCases() []paramCase {
 	return []paramCase{
 		{"include and exclude from", "include from = @DIR@/inc\nexclude from = @DIR@/exc\nexclude = two.txt\n", "-a|@URL@/m/|d/", false},
 		{"filter before files", "filter = - one.txt\ninclude from = @DIR@/inc\nexclude = *\n", "-a|@URL@/m/|d/", false},
+		{"merge files of folders", "filter = : .rules - *.nothing\n", "-a|@URL@/m/|d/", false},
+		{"merge files below", "filter = : .rules\n", "-a|@URL@/m/sub/|@URL@/m/two.txt|@URL@/m/odd|d/", false},
+		{"merge files that are not inherited", "filter = :n .rules\n", "-r|@URL@/m/|d/", false},
+		{"merge files of names", "filter = dir-merge,- .names + *.txt - *.log\n", "-r|@URL@/m/|d/", false},
+		{"merge files from the module on", "filter = : /.rules\n", "-r|@URL@/m/sub/|d/", false},
+		{"merge files from a folder on", "filter = : sub/.rules\n", "-r|@URL@/m/|d/", false},
+		{"merge files of cvs", "filter = :C\n", "-r|@URL@/m/|d/", false},
+		{"merge files by a merge file", "filter = merge @DIR@/merge\n", "-r|@URL@/m/|d/", false},
+		{"no merge files in a list of patterns", "exclude from = @DIR@/merge\n", "-r|@URL@/m/|d/", false},
+		{"merge files keep", "read only = no\nfilter = : .rules\n", "-r|--delete-before|--exclude=.rules|src/|@URL@/m/", false},
+		{"merge files keep what goes", "read only = no\nfilter = : .rules\n", "-r|--delete-after|have/|@URL@/m/", false},
+		{"merge files refuse nothing", "read only = no\nfilter = : .rules\n", "-r|m/|@URL@/m/", false},
 		{"excluded from are refused", "read only = no\nexclude from = @DIR@/exc\n", "-a|src/|@URL@/m/", false},
 		{"excluded from are kept", "read only = no\nexclude from = @DIR@/exc\n", "-r|--delete|src/|@URL@/m/", false},
 		{"incoming chmod", "read only = no\nincoming chmod = D2770,Fo-rwx,Fg-w\n", "-r|src/|@URL@/m/", false},
@@ -71,7 +83,8 @@ func (p *place) params() *place {
 		"m/one.txt": "1", "m/two.txt": "22", "m/keep.log": "l", "m/sub/x.txt": "x", "m/sub/deep/y.log": "y", "m/link": "-> one.txt", "m/munged": "-> /rsyncd-munged/there",
 		"m/odd/a\x01b\nc\x7fd": "o", "m/é": "u", "m/private": "p",
 		"src/new.txt": "n", "src/one.txt": "changed", "src/new.log": "l", "src/sub/z": "z", "src/ln": "-> new.txt",
-		"inc": "# comment\n; comment\none.txt\nkeep.log\n", "exc": "*.log\n\n- sub/\n+ nothing\n", "d/": "", "have/one.txt": "1",
+		"m/.rules": "- two.txt\n", "m/sub/.rules": "+ keep.*\n- *.log\n- /x.txt\n", "m/sub/.names": "deep\n", "m/sub/x.txt~": "b", "m/sub/.cvsignore": "*.txt\n",
+		"merge": ": .rules\n- *.txt\n", "inc": "# comment\n; comment\none.txt\nkeep.log\n", "exc": "*.log\n\n- sub/\n+ nothing\n", "d/": "", "have/one.txt": "1",
 	})
 	for _, f := range []string{"m/link", "m/munged", "src/ln"} {
 		p.must(lchtimes(p.path(f)))

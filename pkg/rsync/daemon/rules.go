@@ -5,13 +5,10 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path"
 	"strings"
 
 	"github.com/empegsync/empegsync/pkg/rsync/conf"
 	"github.com/empegsync/empegsync/pkg/rsync/filter"
-	"github.com/empegsync/empegsync/pkg/rsync/rootfs"
-	"github.com/empegsync/empegsync/pkg/rsync/transfer"
 )
 
 // maxMergeFile bounds a merge file that a module's "filter" names, in bytes.
@@ -27,8 +24,9 @@ const (
 // moduleRules reads a module's own rules: filter, include from, include,
 // exclude from, exclude, in this order of priority (clientserver.c:rsync_module). nil means that there are
 // none. Merge files in "filter" are the administrator's own and named by
-// absolute paths; they are read now, by this process.
-func moduleRules(m *conf.Module) (*filter.Scope, error) {
+// absolute paths; they are read now, by this process. Those that it looks for in
+// each folder are read on the way (see [moduleWalks]).
+func moduleRules(m *conf.Module) (*filter.Rules, error) {
 	rules := filter.New(filter.Options{ReadMerge: func(name string) ([]byte, error) {
 		switch {
 		case name == paramName:
@@ -42,9 +40,6 @@ func moduleRules(m *conf.Module) (*filter.Scope, error) {
 		if err := rules.Add(paramRule); err != nil {
 			return nil, fmt.Errorf(`parameter "filter": %w`, err)
 		}
-	}
-	if rules.HasDirMerge() {
-		return nil, errors.New(`parameter "filter": per-directory merge rules (:) are not supported yet; put their rules into "filter"`)
 	}
 	for _, part := range []struct {
 		name, text, file string
@@ -72,7 +67,7 @@ func moduleRules(m *conf.Module) (*filter.Scope, error) {
 	if rules.Len() == 0 {
 		return nil, nil
 	}
-	return rules.Scope("/", nil), nil
+	return rules, nil
 }
 
 func readMergeFile(name string) ([]byte, error) {
@@ -102,71 +97,4 @@ func words(text string) []string {
 		list = append(list, w)
 	}
 	return list
-}
-
-// moduleScope joins the module's rules with the client's. The module's are
-// about paths below the module, the client's below the transfer's root.
-type moduleScope struct {
-	daemon *filter.Scope // nil: none
-	client *transfer.ClientRules
-	side   filter.Side // the daemon's
-	prefix string      // a receiving transfer's root below the module
-	// readable, if not nil, is asked whether a file that is not read yet can be.
-	readable func(root *rootfs.Root, p string) bool
-}
-
-// closed reports whether the module's rules keep clients from a path, or from
-// a folder above it: a peer need not name the folders that it goes through.
-func (s moduleScope) closed(p string, isDir bool) bool {
-	if s.daemon == nil {
-		return false
-	}
-	for i := range len(p) {
-		if p[i] == '/' && s.daemon.Check(p[:i], true, s.side) == filter.Exclude {
-			return true
-		}
-	}
-	return p != "." && p != "" && s.daemon.Check(p, isDir, s.side) == filter.Exclude
-}
-
-// Hidden implements transfer.Rules. The folders above are not looked at: the
-// sending side has come through them.
-func (s moduleScope) Hidden(from *transfer.Source, p string, isDir bool) bool {
-	if p == "." {
-		return false
-	}
-	if s.daemon != nil && s.daemon.Check(path.Join(from.Prefix, p), isDir, s.side) == filter.Exclude {
-		return true
-	}
-	if s.client.Hidden(from, p, isDir) {
-		return true
-	}
-	return s.readable != nil && from.Root != nil && !s.readable(from.Root, p)
-}
-
-// Enter implements transfer.Rules.
-func (s moduleScope) Enter(from *transfer.Source, dir string) error { return s.client.Enter(from, dir) }
-
-// Start implements transfer.Rules.
-func (s moduleScope) Start(root *rootfs.Root) { s.client.Start(root) }
-
-// Search implements transfer.Rules.
-func (s moduleScope) Search(dir string) error { return s.client.Search(dir) }
-
-// Protected implements transfer.Rules.
-func (s moduleScope) Protected(p string, isDir, doomed bool) bool {
-	if s.closed(path.Join(s.prefix, p), isDir) {
-		return true
-	}
-	return s.client.Protected(p, isDir, doomed)
-}
-
-// Refused implements transfer.Rules.
-func (s moduleScope) Refused(p string, isDir bool) bool {
-	return s.closed(path.Join(s.prefix, p), isDir)
-}
-
-// Xattr implements transfer.XattrRules: attributes are the client's affair.
-func (s moduleScope) Xattr(name string, side filter.Side) (out, decided bool) {
-	return s.client.Xattr(name, side)
 }

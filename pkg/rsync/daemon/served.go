@@ -26,7 +26,7 @@ type served struct {
 	*session
 	module      *conf.Module
 	root        *rootfs.Root
-	daemonRules *filter.Scope // nil: none
+	daemonRules *filter.Rules // nil: none
 	opt         *options.Options
 	agreed      proc.Agreed
 	trimLinks   bool
@@ -96,7 +96,8 @@ func (t *served) transfer(ctx context.Context, clientRules *filter.Rules) (trans
 	if err := t.adapt(&link); err != nil {
 		return transfer.Stats{}, err
 	}
-	rules := moduleScope{daemon: t.daemonRules, side: filter.Receiver}
+	rules := newModuleScope(t.daemonRules, t.root)
+	rules.side = filter.Receiver
 	if t.opt.Sender {
 		rules.side = filter.Sender
 	}

@@ -159,10 +159,11 @@ func TestModuleRules(t *testing.T) {
 		{"clear", conf.Module{Filter: "- /a ! - /b"}, []ask{{"a", false, s}}, []ask{{"b", false, s}}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			scope, err := moduleRules(&tt.m)
+			rules, err := moduleRules(&tt.m)
 			if err != nil {
 				t.Fatal(err)
 			}
+			scope := rules.Scope("/", nil)
 			for i, list := range [][]ask{tt.open, tt.not} {
 				for _, a := range list {
 					if got := (moduleScope{daemon: scope, side: a.side}).closed(a.path, a.dir); got != (i == 1) {
@@ -172,8 +173,8 @@ func TestModuleRules(t *testing.T) {
 			}
 		})
 	}
-	if scope, err := moduleRules(&conf.Module{Filter: " ", Exclude: " "}); scope != nil || err != nil {
-		t.Errorf("without rules: %v, %v", scope, err)
+	if rules, err := moduleRules(&conf.Module{Filter: " ", Exclude: " "}); rules != nil || err != nil {
+		t.Errorf("without rules: %v, %v", rules, err)
 	}
 }
 
@@ -190,7 +191,7 @@ func TestScope(t *testing.T) {
 	if err := client.Add("-p *.fleeting"); err != nil {
 		t.Fatal(err)
 	}
-	s := moduleScope{daemon: module, client: transfer.NewClientRules(client, nil, ""), side: filter.Receiver, prefix: "in"}
+	s := moduleScope{daemon: module.Scope("/", nil), client: transfer.NewClientRules(client, nil, ""), side: filter.Receiver, prefix: "in"}
 	for _, tt := range []struct {
 		path                       string
 		refused, protected, doomed bool
