@@ -273,6 +273,8 @@ func (c *Cache) fetch(w http.ResponseWriter, r *http.Request, d Decision, o *sto
 	case errors.Is(err, fill.ErrNoRoom):
 		c.Log.Warn("no room, passed through", "key", d.Key, "err", err)
 		c.pass(w, r)
+	case errors.Is(err, ErrForbidden):
+		c.failed(w, r, o, http.StatusForbidden, err.Error())
 	case err != nil:
 		c.failed(w, r, o, http.StatusBadGateway, err.Error())
 	case h.Status == http.StatusNotModified && o != nil:
@@ -282,7 +284,7 @@ func (c *Cache) fetch(w http.ResponseWriter, r *http.Request, d Decision, o *sto
 			c.Log.Warn("note that a file is current", "key", d.Key, "err", err)
 		}
 		c.whole(w, r, o, "REVALIDATED")
-	case h.Status >= 500 || h.Status == http.StatusNotModified:
+	case h.Status != http.StatusOK && !aboutFile(h.Status):
 		c.failed(w, r, o, http.StatusBadGateway, fmt.Sprintf("upstream answers %d", h.Status))
 	case h.Status != http.StatusOK:
 		if (h.Status == http.StatusNotFound || h.Status == http.StatusGone) && c.Negative > 0 {
@@ -302,6 +304,18 @@ func (c *Cache) fetch(w http.ResponseWriter, r *http.Request, d Decision, o *sto
 		}()
 		c.arriving(w, r, f, h, state)
 	}
+}
+
+// aboutFile reports whether a status says something of the file. Others tell of
+// a server in trouble, or of the way to it, or are no answer to what was asked:
+// passed on, some would look like a success.
+func aboutFile(status int) bool {
+	switch status {
+	case http.StatusProxyAuthRequired, http.StatusRequestTimeout, http.StatusPreconditionFailed, http.StatusRequestedRangeNotSatisfiable,
+		http.StatusTooEarly, http.StatusTooManyRequests:
+		return false
+	}
+	return status >= 400 && status < 500
 }
 
 func (c *Cache) gone(w http.ResponseWriter, d Decision, status int) {

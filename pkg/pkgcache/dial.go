@@ -2,7 +2,6 @@ package pkgcache
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -10,10 +9,12 @@ import (
 	"strconv"
 	"syscall"
 	"time"
+
+	"github.com/empegsync/empegsync/pkg/pkgcache/fill"
 )
 
 // ErrForbidden is in the error of a connection that the cache must not make.
-var ErrForbidden = errors.New("not allowed through this cache")
+var ErrForbidden = fill.ErrForbidden
 
 // Reach says what the cache may connect to.
 type Reach struct {

@@ -12,7 +12,10 @@ import (
 // rebinding); the answer is then 421 Misdirected Request (RFC 9110, 15.5.20).
 func Allowed(host string, names []string) bool {
 	if inner, ok := strings.CutPrefix(host, "["); ok {
-		host, _, _ = strings.Cut(inner, "]")
+		var port string
+		if host, port, _ = strings.Cut(inner, "]"); port != "" && port[0] != ':' {
+			return false
+		}
 	} else if strings.Count(host, ":") == 1 {
 		host, _, _ = strings.Cut(host, ":")
 	}

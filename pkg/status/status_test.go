@@ -71,3 +71,28 @@ func TestPageEscapes(t *testing.T) {
 		t.Errorf("%d\n%s", strings.Count(s, "&lt;script&gt;"), s)
 	}
 }
+
+// Whatever a Host field says, it does not become one of the page's names by what
+// stands around it.
+func FuzzAllowed(f *testing.F) {
+	for _, host := range []string{"ws1:8081", "ws1.", "[::1]:80", "localhost.evil.example", "[ws1", "[::1]evil.example", "ws1:80:80", "127.0.0.1.evil.example", "]ws1["} {
+		f.Add(host)
+	}
+	f.Fuzz(func(t *testing.T, host string) {
+		if !Allowed(host, []string{"ws1"}) {
+			return
+		}
+		name := strings.ToLower(host)
+		for _, own := range []string{"ws1", "localhost"} {
+			if strings.HasPrefix(name, own) || strings.HasPrefix(name, "["+own) {
+				return
+			}
+		}
+		if i := strings.LastIndex(name, ":"); i >= 0 {
+			name = name[:i] // what follows is not looked at
+		}
+		if strings.ContainsAny(name, "ghijklmnopqrstuvwxyz") && !strings.Contains(name, "%") {
+			t.Errorf("%q is taken for an address", host)
+		}
+	})
+}

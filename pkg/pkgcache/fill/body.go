@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime"
 	"net/http"
 	"net/url"
 	"path"
@@ -25,6 +26,9 @@ func (e *fetch) begin(resp *http.Response, at *url.URL) error {
 	if s := e.req.Sums; s != nil && s.Size >= 0 && resp.ContentLength >= 0 && s.Size != resp.ContentLength {
 		return fmt.Errorf("%w: upstream has %d bytes, the %s says %d", ErrMismatch, resp.ContentLength, s.Origin, s.Size)
 	}
+	if page := misled(resp, at); page != "" && newCheck(e.req.Sums) == nil {
+		return fmt.Errorf("%w: to the page %s", ErrMisled, page)
+	}
 	if e.keep, e.note = keepable(resp, e.req); !e.keep {
 		e.encoding = h.Get("Content-Encoding")
 	}
@@ -44,6 +48,20 @@ func (e *fetch) begin(resp *http.Response, at *url.URL) error {
 	return e.check.reread(part.File(), 0)
 }
 
+// misled tells of a redirect that ends at a web page of another name, as those of
+// networks do that want one to log in first: "" if this is none.
+func misled(resp *http.Response, at *url.URL) string {
+	to := resp.Request.URL
+	if to == nil || path.Base(to.Path) == path.Base(at.Path) || strings.Contains(path.Ext(at.Path), "htm") {
+		return ""
+	}
+	kind, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+	if err != nil && kind == "" || kind != "text/html" && kind != "application/xhtml+xml" {
+		return ""
+	}
+	return redact(to)
+}
+
 // keepable says whether an answer may become a file of the store.
 func keepable(resp *http.Response, req Request) (bool, string) {
 	h := resp.Header
@@ -60,8 +78,9 @@ func keepable(resp *http.Response, req Request) (bool, string) {
 			return false, "upstream says that each answer is another (Vary: *)"
 		}
 	}
-	// RFC 9112, 8: a body that ends with the connection may have been cut.
-	framed := resp.ContentLength >= 0 || resp.ProtoMajor >= 2 || slices.Contains(resp.TransferEncoding, "chunked")
+	// RFC 9112, 8: a body that ends with the connection may have been cut. A status
+	// line may say HTTP/2 and not be of it.
+	framed := resp.ContentLength >= 0 || resp.TLS != nil && resp.TLS.NegotiatedProtocol == "h2" || slices.Contains(resp.TransferEncoding, "chunked")
 	if !framed && (req.Sums == nil || newCheck(req.Sums) == nil) {
 		return false, "nothing tells where it ends"
 	}

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -136,10 +137,11 @@ func (e *fetch) mirror(ctx context.Context, at *url.URL) error {
 		if e.have > before && e.resumable() && total < manyTries {
 			try = 1 // it gets on
 		}
-		var status *StatusError
-		if errors.As(err, &status) || errors.Is(err, ErrMismatch) || errors.Is(err, ErrNoRoom) || errors.Is(err, ErrChanged) ||
-			ctx.Err() != nil || try >= or(e.g.Tries, 3) || e.told && !e.resumable() {
+		if final(err) || ctx.Err() != nil || try >= or(e.g.Tries, 3) || e.told && !e.resumable() {
 			return err
+		}
+		if errors.Is(err, ErrStalled) && e.have == before && len(e.left) > 0 {
+			return err // rather another mirror than more of the silence
 		}
 		e.g.Log.Info("fetch broke off, trying again", "key", e.req.Key, "url", redact(at), "have", e.have, "err", err)
 		select {
@@ -148,6 +150,13 @@ func (e *fetch) mirror(ctx context.Context, at *url.URL) error {
 			return context.Cause(ctx)
 		}
 	}
+}
+
+// final reports an error that another try at the same place would bring again.
+func final(err error) bool {
+	var status *StatusError
+	return errors.As(err, &status) || slices.ContainsFunc([]error{ErrMismatch, ErrNoRoom, ErrChanged, ErrForbidden, ErrMisled},
+		func(e error) bool { return errors.Is(err, e) })
 }
 
 // once makes one request and takes its answer.

@@ -435,6 +435,40 @@ func TestStall(t *testing.T) {
 	}
 }
 
+// A mirror that says nothing is not asked again while there is another.
+func TestSilentMirror(t *testing.T) {
+	var asked atomic.Int32
+	silent := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		asked.Add(1)
+		<-r.Context().Done()
+	}))
+	t.Cleanup(silent.Close)
+	at, err := url.Parse(silent.URL + "/file")
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, good := newGroup(t), newUpstream(t, random(1000))
+	g.Stall = 50 * time.Millisecond
+	slow := &patient{g, 20 * time.Second}
+	g.Client = slow
+	f, _ := g.Get(Request{Key: "file", URLs: []*url.URL{at, good.url(t, "file")}})
+	defer f.Release()
+	if got, err := read(t, f, 0); err != nil || !bytes.Equal(got, good.body) || asked.Load() != 1 {
+		t.Errorf("%d bytes, %v, after asking the silent one %d times", len(got), err, asked.Load())
+	}
+}
+
+// patient gives upstream more time after the first request.
+type patient struct {
+	g    *Group
+	then time.Duration
+}
+
+func (p *patient) Do(r *http.Request) (*http.Response, error) {
+	defer func() { p.g.Stall = p.then }()
+	return http.DefaultClient.Do(r)
+}
+
 func TestNoRoom(t *testing.T) {
 	g, u := newGroup(t), newUpstream(t, random(1000))
 	g.Room = func(string, int64) error { return errors.New("the quota is 100 bytes") }

@@ -23,6 +23,11 @@ var (
 	ErrNoRoom = errors.New("no room in the cache")
 	// ErrChanged: the file changed upstream while it was fetched.
 	ErrChanged = errors.New("the file changed upstream while it was fetched")
+	// ErrForbidden: the rules of this cache do not let it go there. The client's
+	// transport has it in its errors.
+	ErrForbidden = errors.New("not allowed through this cache")
+	// ErrMisled: upstream leads elsewhere than to the file.
+	ErrMisled = errors.New("upstream leads elsewhere than to the file")
 	// ErrStalled: upstream stopped sending.
 	ErrStalled = errors.New("upstream sends nothing any more")
 )

@@ -149,13 +149,16 @@ func TestUnknownPreset(t *testing.T) {
 }
 
 // Whatever is asked for, a key that the store takes is one below its folder, and
-// the same question has the same answer.
+// the same question has the same answer; so also for the name that portage gives
+// a file (X-Unique-Cache-Name), which is never one in another folder.
 func FuzzDecide(f *testing.F) {
 	for _, s := range []string{"http://h/distfiles/x", "http://h/a?b=/../c", "http://h/%2e%2e/x", "http://[::1]:80/x", "ftp://h/.x/y", "//u@h"} {
-		f.Add(s)
+		f.Add(s, "")
+		f.Add(s, "../x")
 	}
-	s := all(f)
-	f.Fuzz(func(t *testing.T, at string) {
+	s, flat := all(f), all(f)
+	flat.Flat = true
+	f.Fuzz(func(t *testing.T, at, name string) {
 		u, err := url.Parse(at)
 		if err != nil || u.Host == "" {
 			return
@@ -166,6 +169,9 @@ func FuzzDecide(f *testing.F) {
 		}
 		if again := s.Decide(u, http.Header{}); !reflect.DeepEqual(d, again) {
 			t.Errorf("%q: %+v, then %+v", at, d, again)
+		}
+		if key, _, _ := strings.Cut(flat.Decide(u, http.Header{uniqueName: {name}}).Key, "?"); store.CheckKey(key) == nil && strings.Contains(key, "/") {
+			t.Errorf("%q called %q is kept as %q", at, name, key)
 		}
 	})
 }

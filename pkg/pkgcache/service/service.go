@@ -79,7 +79,7 @@ func New(set *settings.Settings, name string, log *slog.Logger) (_ *Service, err
 		return nil, err
 	}
 	s.fills = &fill.Group{
-		Store: main, Client: &http.Client{Transport: transport}, Log: log, Context: ctx, Stall: set.Stall, PerHost: set.PerHost,
+		Store: main, Client: &http.Client{Transport: transport, CheckRedirect: pkgcache.CheckRedirect}, Log: log, Context: ctx, Stall: set.Stall, PerHost: set.PerHost,
 		Room: func(_ string, n int64) error { return s.room(ctx, n) },
 		Tell: s.told,
 	}
