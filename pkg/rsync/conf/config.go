@@ -109,7 +109,7 @@ type Module struct {
 	GID string
 	// UseChroot unset: try, and carry on without where it is not possible.
 	UseChroot Tri
-	// NumericIDs unset: yes in a chroot, else no.
+	// NumericIDs unset: yes in a chroot without a NameConverter, else no.
 	NumericIDs Tri
 	// Timeout of reading and writing in seconds, 0 for the client's choice.
 	Timeout int
@@ -173,6 +173,9 @@ type Module struct {
 	// "" for none. Expanded leaves them as they are: what is put into a command
 	// must be looked at first.
 	EarlyExec, PreXferExec, PostXferExec string
+	// NameConverter is a command for the shell, too: it turns ids of users and
+	// groups into names and back, a line each.
+	NameConverter string
 
 	// Bandwidth is how much may be sent and received by all transfers together,
 	// BandwidthPerAddress by those of one address, each way, in bytes per second,

@@ -63,7 +63,7 @@ func moduleParams() []Param {
 		{Name: "max verbosity", Kind: KindInt, Default: "1", field: func(_ *Global, m *Module) any { return &m.MaxVerbosity }},
 		{Name: "munge symlinks", Kind: KindTri, Default: "unset", field: func(_ *Global, m *Module) any { return &m.MungeSymlinks }},
 		{Name: "name", advice: "give the name in the [header] and remove the line"},
-		{Name: "name converter", holds: empty},
+		{Name: "name converter", field: func(_ *Global, m *Module) any { return &m.NameConverter }},
 		{Name: "numeric ids", Kind: KindTri, Default: "unset", field: func(_ *Global, m *Module) any { return &m.NumericIDs }},
 		{Name: "open noatime", Kind: KindTri, Default: "unset", field: func(_ *Global, m *Module) any { return &m.OpenNoatime }},
 		{Name: "outgoing chmod", field: func(_ *Global, m *Module) any { return &m.OutgoingChmod }},

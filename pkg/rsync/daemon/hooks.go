@@ -31,6 +31,7 @@ const (
 type hooks struct {
 	*session
 	module *conf.Module
+	rooted bool   // the module is all that its process will see
 	early  []byte // standard input of the first
 }
 
@@ -41,17 +42,11 @@ func (h hooks) run(ctx context.Context, command string, more []string, in io.Rea
 	if _, off := os.LookupEnv("RSYNC_NO_XFER_EXEC"); command == "" || off {
 		return 0, nil
 	}
-	text, err := h.expand(command)
+	cmd, err := h.command(ctx, command, more)
 	if err != nil {
 		return 0, err
 	}
-	shell := os.Getenv("RSYNC_SHELL")
-	if shell == "" {
-		shell = "/bin/sh"
-	}
-	cmd := exec.CommandContext(ctx, shell, "-c", text)
-	cmd.Dir, cmd.WaitDelay, cmd.Stdin = "/", hookDelay, in
-	cmd.Env = append(h.env(), more...)
+	cmd.Stdin = in
 	if output != nil {
 		cmd.Stdout = &clipped{output}
 	}
@@ -63,9 +58,22 @@ func (h hooks) run(ctx context.Context, command string, more []string, in io.Rea
 	case errors.As(err, &ee):
 		return 1, nil // a signal
 	case err != nil:
-		return 0, fmt.Errorf("run %s: %w", shell, err)
+		return 0, fmt.Errorf("run %s: %w", cmd.Path, err)
 	}
 	return 0, nil
+}
+
+// command prepares a command for the shell.
+func (h hooks) command(ctx context.Context, command string, more []string) (*exec.Cmd, error) {
+	text, err := h.expand(command)
+	if err != nil {
+		return nil, err
+	}
+	shell := cmp.Or(os.Getenv("RSYNC_SHELL"), "/bin/sh")
+	cmd := exec.CommandContext(ctx, shell, "-c", text)
+	cmd.Dir, cmd.WaitDelay = "/", hookDelay
+	cmd.Env = append(h.env(), more...)
+	return cmd, nil
 }
 
 // clipped keeps the start of what is written to it.
@@ -102,6 +110,9 @@ func (h hooks) request(args []string) []string {
 			paths = append(paths, a)
 			if rest, ok := cutModule(h.module.Name, strings.TrimLeft(a, "/")); ok {
 				a = cmp.Or(rest, ".")
+				if h.rooted {
+					a = "/" + rest
+				}
 			}
 		} else if a == "." {
 			options = false

@@ -81,6 +81,7 @@ type task struct {
 	refusal string
 	// trimLinks says that links that come in must not lead out of the module.
 	trimLinks bool
+	names     *os.File // the way to the module's name converter; nil: none
 }
 
 // open finds out as whom the module is to be served and whether it is there,
@@ -96,7 +97,7 @@ func (c *session) open(ctx context.Context, m *conf.Module) error {
 	if why != "" {
 		return c.refuse("%s", why)
 	}
-	h := hooks{session: c, module: m, early: c.early5k}
+	h := hooks{session: c, module: m, rooted: in.dir != "" && !in.inner, early: c.early5k}
 	defer func() { h.after(context.WithoutCancel(ctx), int(c.exit)) }()
 	if !h.before(ctx) {
 		c.exit = 255
@@ -135,6 +136,15 @@ func (c *session) open(ctx context.Context, m *conf.Module) error {
 	if m.PreXferExec != "" {
 		if err := c.later(); err != nil {
 			return err
+		}
+	}
+	if t.refusal == "" && m.NameConverter != "" && m.NumericIDs != conf.Yes {
+		var done func()
+		if t.names, done, err = h.startConverter(ctx, args); err != nil {
+			c.log.Error("name converter", "err", err)
+			t.refusal = "ERROR: the name converter cannot be started"
+		} else {
+			defer done()
 		}
 	}
 	defer c.throttle(ctx, m)()
@@ -180,7 +190,7 @@ func wish(args []string) (Doing, string) {
 
 // settle fills in what the module leaves to circumstance.
 func settle(m *conf.Module, in jail) {
-	if m.NumericIDs == conf.Unset && in.dir != "" {
+	if m.NumericIDs == conf.Unset && in.dir != "" && m.NameConverter == "" {
 		m.NumericIDs = conf.Yes
 	}
 	if m.MungeSymlinks == conf.Unset {
@@ -233,6 +243,12 @@ func (c *session) missing(m *conf.Module, in jail) string {
 func (c *session) serve(ctx context.Context, job task, become func() *switchError) error {
 	t := &served{session: c, module: job.module, trimLinks: job.trimLinks}
 	var err error
+	if job.names != nil {
+		if t.names, err = newConverter(job.names); err != nil {
+			return err
+		}
+		defer t.names.close()
+	}
 	if t.root, err = rootfs.Open(job.module.Path); err == nil {
 		defer t.root.Close()
 		t.daemonRules, err = moduleRules(job.module)

@@ -68,6 +68,8 @@ func paramCases() []paramCase {
 		{"temp dir elsewhere", "read only = no\n", "-a|--temp-dir=@DIR@/src|src/|@URL@/m/sub/", false},
 		{"backup dir climbs", "read only = no\n", "-ab|--delete|--backup-dir=../../../deep/bak|src/|@URL@/m/sub/", false},
 		{"absolute backup dir", "read only = no\n", "-ab|--delete|--backup-dir=/odd/bak|src/|@URL@/m/sub/", false},
+		{"odd backup dir", "read only = no\n", `-ab|--delete|--backup-dir=o d*d\x$|--suffix=[~]|src/|@URL@/m/sub/`, false},
+		{"odd user map", "read only = no\nfake super = yes\n", "-a|--usermap=*:77|--groupmap=?*:78|src/|@URL@/m/", false},
 		{"link dest climbs", "read only = no\n", "-a|--link-dest=../../../sub|m/sub/|@URL@/m/odd/", false},
 		{"absolute copy dest", "read only = no\n", "-a|--copy-dest=/sub|m/sub/|@URL@/m/odd/", false},
 		{"absolute compare dest", "read only = no\n", "-a|--compare-dest=/../sub|m/sub/|@URL@/m/odd/", false},

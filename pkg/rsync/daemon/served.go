@@ -30,8 +30,9 @@ type served struct {
 	opt         *options.Options
 	agreed      proc.Agreed
 	trimLinks   bool
-	prefixes    []string // of the sources, below the module
-	clock       net.Conn // conn, with the idle timeout around it if there is one
+	names       *converter // nil: none
+	prefixes    []string   // of the sources, below the module
+	clock       net.Conn   // conn, with the idle timeout around it if there is one
 }
 
 // run does what the client asks for and logs how it went.
@@ -63,8 +64,9 @@ func (t *served) run(ctx context.Context) error {
 		return err
 	}
 	limited, expired := t.limitTime(ctx)
+	limited, broken := t.names.guard(limited)
 	stats, err := t.transfer(limited, clientRules)
-	err = expired(err)
+	err = broken(expired(err))
 	t.exit = proto.ExitCode(err)
 	t.event(fmt.Sprintf("sent %d bytes  received %d bytes  total size %d", stats.Written, stats.Read, stats.TotalSize),
 		slog.String("event", "end"), slog.Int64("sent", stats.Written), slog.Int64("received", stats.Read), slog.Int64("total", stats.TotalSize), slog.Int("exit", int(t.exit)))
@@ -92,6 +94,9 @@ func (t *served) transfer(ctx context.Context, clientRules *filter.Rules) (trans
 		PeerFrames:   t.agreed.PeerFrames, Abort: func() { t.conn.Close() },
 		Deafen: func() error { return proc.Deafen(t.clock) },
 		Busy:   func() { proc.Touch(t.clock) },
+	}
+	if t.names != nil {
+		link.Accounts = t.names
 	}
 	if err := t.adapt(&link); err != nil {
 		return transfer.Stats{}, err

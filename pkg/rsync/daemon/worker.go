@@ -45,6 +45,10 @@ type Job struct {
 	// Hello is what is left of the time that the client has for getting to
 	// its transfer.
 	Hello time.Duration
+	// Convert says that there is a name converter, and Names, not part of the job's
+	// text, is the way to it: the worker's descriptor 4.
+	Convert bool
+	Names   *os.File `json:"-"`
 	// Log is the module's own log file, nil for none. It is not part of the
 	// job's text: Spawn makes it the worker's stderr.
 	Log *os.File `json:"-"`
@@ -71,6 +75,7 @@ func (c *session) hand(ctx context.Context, t task, who identity, in jail) error
 		Module: *t.module, Args: t.args, Refusal: t.refusal, TrimLinks: t.trimLinks, Version: c.caps.Version, Early: early, Umask: c.Umask,
 		From: c.who.text, Host: c.who.name, User: c.user,
 		UID: who.UID, GID: who.GID, Groups: who.Groups, Chroot: in.dir, ChrootTry: in.expend, Hello: time.Until(c.until), Log: log,
+		Convert: t.names != nil, Names: t.names,
 	})
 	var ended *exec.ExitError
 	if errors.As(err, &ended) && ended.Exited() {
@@ -134,7 +139,7 @@ const workerGrace = 3 * time.Second
 
 // Spawn runs a worker: this program again, with args, which must lead it to
 // [Work]. It gets the job on its standard input, which stays open as long as
-// the session may go on, the connection as descriptor 3, and stderr (or the
+// the session may go on, the connection as descriptor 3, a name converter as 4, and stderr (or the
 // module's own log file) for its log. Of the environment it gets TZ, GOGC and
 // GOMEMLIMIT. Spawn returns when the worker has ended; when ctx ends, the
 // worker is told to end by closing its standard input, and killed if it does
@@ -151,6 +156,9 @@ func Spawn(ctx context.Context, conn *os.File, job Job, stderr io.Writer, args .
 		cmd.Stderr = job.Log
 	}
 	cmd.ExtraFiles = []*os.File{conn}
+	if job.Names != nil {
+		cmd.ExtraFiles = append(cmd.ExtraFiles, job.Names)
+	}
 	cmd.Env = []string{}
 	for _, name := range []string{"TZ", "GOGC", "GOMEMLIMIT"} {
 		if v, ok := os.LookupEnv(name); ok {
@@ -277,7 +285,11 @@ func Work(ctx context.Context, in io.Reader, conn net.Conn, log *slog.Logger) (e
 	}
 	c.whole(ctx, func() error {
 		c.grow(job.Early)
-		err := c.serve(ctx, task{&job.Module, job.Args, job.Refusal, job.TrimLinks}, func() *switchError { return job.become(c.log) })
+		t := task{module: &job.Module, args: job.Args, refusal: job.Refusal, trimLinks: job.TrimLinks}
+		if job.Convert {
+			t.names = os.NewFile(4, "name converter")
+		}
+		err := c.serve(ctx, t, func() *switchError { return job.become(c.log) })
 		if err != nil {
 			c.exit = proto.ExitCode(err)
 		}

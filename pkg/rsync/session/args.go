@@ -10,14 +10,20 @@ import (
 	"github.com/empegsync/empegsync/pkg/rsync/wire"
 )
 
-// SendArgs sends the server's arguments and the empty one that ends them.
+// SendArgs sends the server's arguments and the empty one that ends them. A
+// backslash in an option is doubled, as daemons of rsync 3.2.4 and later take one
+// away; what else those have escaped needs no escape.
 func SendArgs(w *wire.Writer, caps proto.Caps, args []string) error {
 	end := byte('\n')
 	if caps.ArgsNulEnded {
 		end = 0
 	}
 	var b strings.Builder
+	paths := false
 	for _, a := range args {
+		if paths = paths || a == "."; !paths {
+			a = strings.ReplaceAll(a, `\`, `\\`)
+		}
 		if a == "" || strings.IndexByte(a, end) >= 0 || strings.IndexByte(a, 0) >= 0 {
 			return proto.Failf(proto.ExitSyntax, "the argument %q cannot be sent to this daemon", a)
 		}
@@ -79,6 +85,7 @@ func ReadArgs(r *wire.Reader, caps proto.Caps) ([]string, error) {
 		end = 0
 	}
 	args, err := readArgs(r, end)
+	unescape(args)
 	if err != nil || !options.Secluded(args) {
 		return args, err
 	}
@@ -87,6 +94,24 @@ func ReadArgs(r *wire.Reader, caps proto.Caps) ([]string, error) {
 		args = args[:i] // rsync sends "(null)" where the open part ends, and then all again
 	}
 	return append(args, secluded...), err
+}
+
+// unescape takes the backslashes away that a client of rsync 3.2.4 and later puts
+// before what a shell would see in options; in paths they stay, for the wildcards.
+func unescape(args []string) {
+	for i, a := range args {
+		if a == "." {
+			return
+		}
+		var b strings.Builder
+		for k := 0; k < len(a); k++ {
+			if a[k] == '\\' && k+1 < len(a) {
+				k++
+			}
+			b.WriteByte(a[k])
+		}
+		args[i] = b.String()
+	}
 }
 
 func readArgs(r *wire.Reader, end byte) ([]string, error) {

@@ -76,7 +76,7 @@ func (w *walker) aclName(n acl.Name) string {
 		w.lists.sent = map[acl.Name]struct{}{}
 	}
 	w.lists.sent[key] = struct{}{}
-	return names.name(n.ID)
+	return names.lookup(n.ID)
 }
 
 // recvACLs reads the lists behind an entry (acls.c:receive_acl).

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"os"
-	"os/user"
 	"path"
 	"slices"
 	"strconv"
@@ -49,8 +48,8 @@ type idRule struct {
 
 // newOwners reads the rules of opt. Ids whose names the list tells are known by
 // them unless nameless is set; zeroNamed says that a name of id 0 travels.
-// warn is told of names in rules that do not exist here.
-func newOwners(l *filelist.List, opt *options.Options, nameless, zeroNamed bool, warn func(string)) (*owners, error) {
+// here are the names on this side; warn is told of those in rules that are not among them.
+func newOwners(l *filelist.List, opt *options.Options, here Accounts, nameless, zeroNamed bool, warn func(string)) (*owners, error) {
 	root := opt.Super.Root(os.Geteuid() == 0)
 	o := &owners{setUID: opt.Owner && root, setGroup: opt.Group}
 	if opt.Super == options.SuperFake {
@@ -61,8 +60,8 @@ func newOwners(l *filelist.List, opt *options.Options, nameless, zeroNamed bool,
 	}
 	numeric := opt.NumericIDs || nameless
 	o.numeric = numeric
-	o.users = idMap{mapped: o.setUID && (!numeric || opt.UserMap != ""), lookup: lookupUser, names: l.Users}
-	o.groups = idMap{mapped: opt.Group && (!numeric || opt.GroupMap != ""), lookup: lookupGroup, names: l.Groups}
+	o.users = idMap{mapped: o.setUID && (!numeric || opt.UserMap != ""), lookup: here.UserID, names: l.Users}
+	o.groups = idMap{mapped: opt.Group && (!numeric || opt.GroupMap != ""), lookup: here.GroupID, names: l.Groups}
 	for _, m := range []struct {
 		*idMap
 		option, text string
@@ -216,24 +215,6 @@ func parseID(text string) (uint32, error) {
 		return 0, proto.Failf(proto.ExitSyntax, "Invalid ID number: %s", text)
 	}
 	return uint32(n), nil
-}
-
-func lookupUser(name string) (uint32, bool) {
-	u, err := user.Lookup(name)
-	if err != nil {
-		return 0, false
-	}
-	n, err := strconv.ParseUint(u.Uid, 10, 32)
-	return uint32(n), err == nil
-}
-
-func lookupGroup(name string) (uint32, bool) {
-	g, err := user.LookupGroup(name)
-	if err != nil {
-		return 0, false
-	}
-	n, err := strconv.ParseUint(g.Gid, 10, 32)
-	return uint32(n), err == nil
 }
 
 func (o *owners) uid(id uint32) uint32 { return o.users.local(id) }

@@ -28,7 +28,7 @@ func (r *receiver) firstList() (*filelist.List, error) {
 	}
 	var err error
 	warn := func(text string) { r.report(proto.TagError, "%s", text) }
-	if r.owners, err = newOwners(list, r.opt, r.Nameless, r.Caps.ID0Names, warn); err != nil {
+	if r.owners, err = newOwners(list, r.opt, r.accounts(), r.Nameless, r.Caps.ID0Names, warn); err != nil {
 		return nil, err
 	}
 	r.learn = r.owners.learn

@@ -81,10 +81,10 @@ type walker struct {
 func (c *common) newWalker(ctx context.Context, sources []Source) *walker {
 	w := &walker{
 		common: c, ctx: ctx, sources: sources, list: &filelist.List{},
-		enc: filelist.NewEncoder(c.Caps, c.fields()), users: userNames(), groups: groupNames(),
+		enc: filelist.NewEncoder(c.Caps, c.fields()), users: newNames(c.accounts().UserName), groups: newNames(c.accounts().GroupName),
 	}
 	if !c.Nameless {
-		w.enc.UserName, w.enc.GroupName = w.users.name, w.groups.name
+		w.enc.UserName, w.enc.GroupName = w.users.lookup, w.groups.lookup
 	}
 	return w
 }

@@ -55,6 +55,8 @@ type Link struct {
 	// Nameless is set where ids are not to be turned into names or back here,
 	// while the lists of names still travel (rsyncd.conf: numeric ids).
 	Nameless bool
+	// Accounts are the users and groups of this side; nil: the system's.
+	Accounts Accounts
 	// Local is set if the other side is in this process: a file at the
 	// destination may be the very one at the source.
 	Local bool
