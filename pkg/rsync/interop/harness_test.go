@@ -240,6 +240,15 @@ func (s *sandbox) write(path string, content []byte, mtime int64) {
 // say which of them comes first.
 func snapshot(t testing.TB, root string) string {
 	t.Helper()
+	lines, err := describe(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return lines
+}
+
+// describe is snapshot for a tree in which somebody may still be at work.
+func describe(root string) (string, error) {
 	var lines []string
 	first := map[uint64]string{}
 	err := filepath.WalkDir(root, func(p string, d fs.DirEntry, err error) error {
@@ -276,11 +285,8 @@ func snapshot(t testing.TB, root string) string {
 		lines = append(lines, line)
 		return nil
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
 	sort.Strings(lines)
-	return strings.Join(lines, "\n")
+	return strings.Join(lines, "\n"), err
 }
 
 func sum(p []byte) uint64 {
