@@ -1,10 +1,15 @@
 #!/usr/bin/env bash
 # Compares the package cache with nginx's proxy_cache: CLIENTS clients join one
 # download of SIZE MiB, one every GAP seconds, while upstream sends RATE MiB a
-# second. In turns, ROUNDS times, it prints how long all took, how often upstream
-# was asked, and the largest memory of the cache's processes in MiB. Needs nginx, curl.
+# second to each that asks. In turns, ROUNDS times, it prints how long all took, what
+# processor time and memory the cache's processes took, and how often upstream was
+# asked; in the end, ratios of medians. Every body is compared. Files lie below
+# TMPDIR (/dev/shm: no disk is measured), twice SIZE at once, with nginx's lock off
+# once more for each fetch. Needs nginx, curl, bc (Debian: apt-get install nginx-light
+# curl bc).
 #
 #     scripts/bench-cache.sh EMPEGSYNC
+#     CLIENTS=20 SIZE=50 ROUNDS=1 scripts/bench-cache.sh EMPEGSYNC    # a short try
 set -euo pipefail
 
 program=$(realpath "${1:?which program?}")
@@ -20,14 +25,13 @@ trap finish EXIT
 
 mkdir -p "$work"/{up/distfiles,ours,logs}
 head -c "${size}M" /dev/urandom >"$work/up/distfiles/big.tar"
-sum=$(sha256sum <"$work/up/distfiles/big.tar")
 base=$((20000 + RANDOM % 10000))
 up=$base theirs=$((base + 1))
 common="daemon off; pid $work/PID; error_log $work/logs/error; user root; worker_processes auto; events { worker_connections 1024; }"
 cat >"$work/up.conf" <<END
 ${common/PID/up.pid}
 http { access_log $work/up.log; client_body_temp_path $work/t1; proxy_temp_path $work/t2; fastcgi_temp_path $work/t3; uwsgi_temp_path $work/t4; scgi_temp_path $work/t5;
-server { listen 127.0.0.1:$up; root $work/up; limit_rate ${rate}m; } }
+server { listen 127.0.0.1:$up; root $work/up; sendfile on; limit_rate ${rate}m; } }
 END
 nginx_conf() { # $1: on or off
 	cat <<END
@@ -53,11 +57,17 @@ pids+=($!)
 join() {
 	local i all=()
 	for ((i = 0; i < clients; i++)); do
-		{ curl -sSf ${2:+-x "$2"} --noproxy '' "$1" | sha256sum | cmp -s - <(echo "$sum"); } &
+		# Comparing costs less than a sum, and the clients share the processors.
+		{ curl -sSf ${2:+-x "$2"} --noproxy '' "$1" | cmp -s - "$work/up/distfiles/big.tar"; } &
 		all+=($!)
 		sleep "$gap"
 	done
-	for i in "${all[@]}"; do wait "$i" || echo "a body was wrong" >&2; done
+	for i in "${all[@]}"; do
+		wait "$i" || {
+			echo "a body was wrong" >&2
+			exit 1
+		}
+	done
 }
 
 # memory PID: the largest resident memory of a process and its children.
@@ -70,14 +80,25 @@ memory() {
 	echo $((sum / 1024))
 }
 
+# processor PID: what a process and its children have used, in seconds.
+processor() {
+	local p
+	for p in "$1" $(pgrep -P "$1"); do cat "/proc/$p/stat"; done |
+		awk -v hz="$(getconf CLK_TCK)" '{ sub(/.*\) /, ""); t += $12 + $13 } END { printf "%.2f", t / hz }'
+}
+
 # round NAME PID URL [PROXY]
 round() {
-	local before start
+	local before start took asked cpu mem
 	before=$(wc -l <"$work/up.log")
 	start=$(date +%s.%N)
 	join "$3" "${4:-}"
-	printf '%-12s %6.2f s  upstream asked %3d times  %4d MiB\n' "$1" \
-		"$(echo "$(date +%s.%N) - $start" | bc)" $(($(wc -l <"$work/up.log") - before)) "$(memory "$2")"
+	took=$(echo "$(date +%s.%N) - $start" | bc)
+	cpu=$(processor "$2") mem=$(memory "$2")
+	sleep 0.2 # nginx writes its log a moment later
+	asked=$(($(wc -l <"$work/up.log") - before))
+	printf '%-16s %7.2f s %6.2f s of processor %5d MiB  upstream asked %3d times\n' "$1" "$took" "$cpu" "$mem" "$asked"
+	printf '%s|%s|%s|%s|%s\n' "$1" "$took" "$cpu" "$mem" "$asked" >>"$work/rounds"
 	kill "$2"
 	wait "$2" || :
 }
@@ -101,4 +122,12 @@ for ((n = 0; n < rounds; n++)); do
 		listening "$theirs"
 		round "nginx, lock $lock" "$pid" "http://127.0.0.1:$theirs/distfiles/big.tar"
 	done
+done
+
+# median NAME COLUMN
+median() { awk -F'|' -v n="$1" -v c="$2" '$1 == n { print $c }' "$work/rounds" | sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
+for lock in off on; do
+	awk -v lock="$lock" -v t="$(median empegsync 2)" -v u="$(median "nginx, lock $lock" 2)" -v c="$(median empegsync 3)" -v d="$(median "nginx, lock $lock" 3)" \
+		-v m="$(median empegsync 4)" -v n="$(median "nginx, lock $lock" 4)" -v a="$(median empegsync 5)" -v b="$(median "nginx, lock $lock" 5)" 'BEGIN {
+		printf "to nginx with its lock %s: throughput x %.2f, processor time x %.2f, memory x %.2f, upstream asked %d : %d\n", lock, u / t, c / (d ? d : 0.01), m / n, a, b }'
 done
