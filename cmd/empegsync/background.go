@@ -45,7 +45,8 @@ func background(dir string) (pid int, line string, err error) {
 	if n == 0 {
 		return 0, "", errors.Join(errors.New("it did not start"), cmd.Wait())
 	}
-	return cmd.Process.Pid, string(text[:n]), cmd.Process.Release()
+	pid = cmd.Process.Pid // which Release forgets
+	return pid, string(text[:n]), cmd.Process.Release()
 }
 
 // leave passes on the first line that a child writes, by which it says that it

@@ -7,10 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/empegsync/empegsync/pkg/pkgcache/service"
 	"github.com/empegsync/empegsync/pkg/pkgcache/settings"
@@ -67,12 +69,19 @@ func (c *cacheServeCmd) Run(ctx context.Context, s *streams) (err error) {
 	if err != nil {
 		return &coded{err, exitUsage}
 	}
-	if c.Daemon && !inBackground() {
-		pid, line, err := background("/")
-		if err == nil {
-			fmt.Fprintf(s.out, "process %d is %s", pid, line)
+	out := s.out
+	if c.Daemon && !c.Check {
+		if !inBackground() {
+			pid, line, err := background("") // relative names are those of whoever starts it
+			if err == nil {
+				fmt.Fprintf(s.out, "process %d is %s", pid, line)
+			}
+			return err
 		}
-		return err
+		out = leave{s.out}
+		if err := os.Chdir("/"); err != nil { // no folder stays busy
+			return err
+		}
 	}
 	logs := &logFile{name: set.Log, spare: s.err}
 	log := slog.New(c.handler(logs, set))
@@ -97,10 +106,10 @@ func (c *cacheServeCmd) Run(ctx context.Context, s *streams) (err error) {
 		return errors.Join(err, ln.Close(), srv.Close())
 	}
 	defer func() { err = errors.Join(err, remove()) }()
-	if err := become(set.User, ""); err != nil {
+	if err := errors.Join(giveLogs(set), become(set.User, ""), c.tryLog(set)); err != nil {
 		return errors.Join(err, ln.Close(), srv.Close())
 	}
-	fmt.Fprintf(s.out, "listening on %s, files are in %s\n", ln.Addr(), set.Dir)
+	fmt.Fprintf(out, "listening on %s, files are in %s\n", ln.Addr(), set.Dir)
 	log.Info("empegsync " + version + " cache starting, listening on " + ln.Addr().String())
 	var accessLog io.Writer
 	if set.AccessLog != "" {
@@ -109,6 +118,46 @@ func (c *cacheServeCmd) Run(ctx context.Context, s *streams) (err error) {
 	err = srv.Serve(ctx, ln, grace, accessLog)
 	log.Info("stopped")
 	return err
+}
+
+// giveLogs makes the log files that are not there yet, for the user who will write
+// them: in /var/log only root can.
+func giveLogs(set *settings.Settings) error {
+	if set.User == "" || os.Geteuid() != 0 {
+		return nil
+	}
+	uid, groups, err := identityOf(set.User)
+	if err != nil {
+		return err
+	}
+	for _, name := range []string{set.Log, set.AccessLog} {
+		if name == "" {
+			continue
+		}
+		f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY|syscall.O_NOFOLLOW, 0o644)
+		if errors.Is(err, fs.ErrExist) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("make the log file: %w", err)
+		}
+		if err := errors.Join(f.Chown(uid, groups[0]), f.Close()); err != nil {
+			return fmt.Errorf("give the log file to %s: %w", set.User, err)
+		}
+	}
+	return nil
+}
+
+// tryLog says now what could be said nowhere once it is in the background.
+func (c *cacheServeCmd) tryLog(set *settings.Settings) error {
+	if !c.Daemon || set.Log == "" {
+		return nil
+	}
+	f, err := os.OpenFile(set.Log, os.O_APPEND|os.O_CREATE|os.O_WRONLY|syscall.O_NOFOLLOW, 0o644)
+	if err != nil {
+		return fmt.Errorf("the log file cannot be written: %w; give it to the user that the cache runs as", err)
+	}
+	return f.Close()
 }
 
 func (c *cacheServeCmd) handler(to *logFile, set *settings.Settings) slog.Handler {
@@ -153,7 +202,10 @@ func (c *cacheServeCmd) settings() (*settings.Settings, error) {
 		}
 		c.Daemon = c.Daemon || from.Daemon
 	}
-	return set, c.apply(set)
+	if err := c.apply(set); err != nil {
+		return nil, err
+	}
+	return set, set.Absolute()
 }
 
 // apply adds what one command line says.

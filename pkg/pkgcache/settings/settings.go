@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -83,6 +84,28 @@ func Default() *Settings {
 		Dir: "/var/cache/http-replicator", Port: 8080, Presets: rules.Presets(), MinFree: 64 << 20, MaxAge: 0, PerHost: 4, Stall: time.Minute,
 		Negative: 10 * time.Second, Unlisted: 30 * day, Parts: 7 * day, CommonRegion: "us-east-1",
 	}
+}
+
+// Absolute makes all names of files and folders those that they are from here, for
+// who is about to leave this folder.
+func (s *Settings) Absolute() error {
+	names := []*string{&s.Dir, &s.Log, &s.AccessLog, &s.Pid, &s.CommonKeys}
+	for i := range s.Aliases {
+		names = append(names, &s.Aliases[i].Dir)
+	}
+	for i := range s.Manifests {
+		names = append(names, &s.Manifests[i])
+	}
+	for _, name := range names {
+		if *name == "" {
+			continue
+		}
+		var err error
+		if *name, err = filepath.Abs(*name); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // AddAlias takes "DIR:NAME[:NAME...]".
