@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -50,13 +51,7 @@ func TestRsyncLog(t *testing.T) {
 					w.run(t, side, flags+" --log-file=log "+way)
 					text, err := os.ReadFile(w.dir + "/" + side + "/log")
 					must(t, err)
-					for _, r := range []struct{ from, to string }{
-						{`(?m)^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d \[\d+\] `, "TIME "}, {`total size \d+`, "total size N"},
-						{`(?m)rsync error: .*$`, "rsync error"}, {`(?m)(\[sender\] )?link_stat .* failed.*$`, "link_stat"}, {`rsync: `, ""},
-					} {
-						text = regexp.MustCompile(r.from).ReplaceAll(text, []byte(r.to))
-					}
-					logs = append(logs, string(text))
+					logs = append(logs, plainLog(string(text)))
 				}
 				if d := cmp.Diff(comparable(logs[0]), comparable(logs[1])); d != "" {
 					t.Errorf("-rsync's +ours:\n%s", d)
@@ -68,6 +63,59 @@ func TestRsyncLog(t *testing.T) {
 	if r.code != 0 || !strings.Contains(r.err, "failed to open log-file") {
 		t.Errorf("a log that cannot be: %s", r)
 	}
+}
+
+// plainLog takes out of a log what differs with time, process and program.
+func plainLog(text string) string {
+	for _, r := range []struct{ from, to string }{
+		{`(?m)^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d \[\d+\] `, "TIME "}, {`total size \d+`, "total size N"},
+		{`(?m)rsync error: .*$`, "rsync error"}, {`(?m)(\[sender\] )?link_stat .* failed.*$`, "link_stat"}, {`(?m)(\[Receiver\] )?mkdir .* failed.*$`, "mkdir"},
+		{`rsync: `, ""},
+	} {
+		text = regexp.MustCompile(r.from).ReplaceAllString(text, r.to)
+	}
+	return text
+}
+
+// TestServerLog compares the log files that servers keep for a client that asks
+// with -M--log-file: rsync's server for rsync, and ours for both clients.
+func TestServerLog(t *testing.T) {
+	t.Parallel()
+	w := newTwin(t)
+	const all = "%o|%n|%L|%i|%l|%'l|%b|%f|%h|%a|%m|%u|%P|%C|%U|%G|%B|%M|%%|%z"
+	for i, flags := range []string{
+		"-a --delete", "-avv --delete", "-aii -s", "-an --delete", "-aI -M--log-file-format=" + all, "-rc --delete -M--log-file-format=" + all,
+		"-a --delete -M--log-file-format=%n", "-aR -M--log-file-format=%f_%n", "-a --protocol=28", "-a --delete --protocol=29", "-ab --remove-source-files",
+	} {
+		for _, way := range []string{"SHELL:src/ dst/", "SHELL:src/d SHELL:src/./old SHELL:none dst", "src/ SHELL:dst/", "src/ SHELL:no/such"} {
+			w.fill(t)
+			var logs []string
+			for j, server := range []string{"rsync", w.ours} {
+				client := []string{"rsync", w.ours}[i*j%2]
+				args := []string{"-e", "sh " + w.dir + "/rsh", "--rsync-path=" + server, "-M--log-file=log"}
+				cmd := exec.Command(client, append(args, strings.Fields(strings.ReplaceAll(flags+" "+way, "SHELL:", "h:"))...)...)
+				cmd.Dir = filepath.Join(w.dir, sides[j])
+				r := start(t, cmd).wait()
+				text, err := os.ReadFile(cmd.Dir + "/log")
+				if err != nil {
+					t.Fatalf("%s %s: %v: %s", flags, way, err, r)
+				}
+				logs = append(logs, plainLog(string(text)))
+			}
+			if d := cmp.Diff(comparable(logs[0]), comparable(logs[1])); d != "" {
+				t.Errorf("%s %s: -rsync's +ours:\n%s", flags, way, d)
+			}
+		}
+	}
+	w.fill(t)
+	for _, server := range []string{"rsync", w.ours} {
+		w.run(t, "real", "-a -M--log-file=no/such --rsync-path="+server+" src/ SHELL:new/").contains(t, 0, `Ignoring "log file" setting`)
+	}
+	w.run(t, "ours", "-a -M--log-file=log src/ copied").expect(t, 0) // both sides are one process
+	if text, err := os.ReadFile(w.dir + "/ours/log"); err != nil || !strings.Contains(string(text), ">f+++++++++ old") {
+		t.Errorf("the log of a local copy: %v\n%s", err, text)
+	}
+	w.run(t, "real", "-a -M--log-file="+w.dir+"/log src/ DAEMON:dst/").contains(t, 4, "--log-file")
 }
 
 // TestRsyncHelpOfWords: what may be asked for is listed, as many words as

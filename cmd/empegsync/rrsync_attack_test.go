@@ -72,6 +72,62 @@ func TestRrsyncConfines(t *testing.T) {
 	}
 }
 
+// TestRrsyncLogsInside: a log that a client asks for lies in the key's folder
+// whatever it is called, leads nowhere else, and is refused where it could
+// change a file that must stay as it is.
+func TestRrsyncLogsInside(t *testing.T) {
+	t.Parallel()
+	k := newKey(t)
+	k.traps()
+	must(t, unix.Mkfifo(k.served+"/fifo", 0o644))
+	for i, c := range []struct {
+		flags, log, at string // at: where it is, "" for a refusal
+	}{
+		{"", "log", "log"}, {"", "/sub/log", "sub/log"}, {"", k.outside + "/log", ""}, {"-allow=log-file-format", "log --log-file-format=%n", "log"},
+		{"", "../outside/log", ""}, {"", "sub/../../outside/secret", ""}, {"", "abs/log", ""}, {"", "rel/secret", ""}, {"", "file", ""},
+		{"", "sub/up/log", ""}, {"", "fifo", ""}, {"", "sub", ""}, {"", "log --log-file-format=%n", ""},
+		{"-ro", "log", ""}, {"-no-overwrite", "a", ""}, {"-append", "a", ""}, {"-append", "new", ""}, {"-no-overwrite -allow=log-file", "a", ""},
+		{"-no-del", "log", "log"}, {"-wo", "log", "log"}, {"-deny=log-file", "log", ""}, {"one=served two=src", "one/log", "log"}, {"one=served two=src", "log", ""},
+		{"-quota=2k", "sub/deep/log", ""},
+	} {
+		k.allow(strings.Fields(c.flags)...)
+		k.before = k.beyond() // with the command
+		for j, way := range [][]string{{"h:sub/", "got/"}, {"src/sub", "h:"}, {"-n", "src/sub", "h:"}} {
+			if c.flags == "-wo" && j == 0 || c.flags == "-quota=2k" && j > 0 {
+				continue
+			}
+			if strings.HasPrefix(c.flags, "one=") {
+				way = [][]string{{"h:one/sub/", "got/"}, {"src/sub", "h:one"}, {"-n", "src/sub", "h:one"}}[j]
+			}
+			var remote []string
+			for w := range strings.FieldsSeq("--log-file=" + c.log) {
+				remote = append(remote, "-M"+w)
+			}
+			r := k.run([]string{"rsync", k.ours}[(i+j)%2], append(append(remote, "-rI"), way...)...)
+			text := ""
+			if c.at != "" {
+				text = k.read("served/" + c.at)
+				must(t, os.Remove(filepath.Join(k.served, c.at)))
+			}
+			if c.at == "" && c.flags != "-quota=2k" && c.log != k.outside+"/log" && r.code != 4 || c.at != "" && (r.code != 0 || !strings.Contains(text, "file list")) {
+				t.Errorf("%s, --log-file=%s, %q: %s\n%s", c.flags, c.log, way, r, text)
+			}
+		}
+		k.unhurt("")
+	}
+	if d := cmp.Diff([]string{"a: a", "sub/b: new b", "sub/deep/c: c"}, k.gotten(k.served)); d != "" {
+		t.Errorf("something has been logged to, or made, -want +got:\n%s", d)
+	}
+	// While one session writes, no other writes a log.
+	lock, err := os.Open(k.served)
+	must(t, err)
+	defer lock.Close()
+	must(t, unix.Flock(int(lock.Fd()), unix.LOCK_EX))
+	k.allow()
+	k.run("rsync", "-r", "-M--log-file=log", "h:sub/", "got/").contains(t, 4, "another session")
+	k.run("rsync", "-r", "h:sub/", "got/").expect(t, 0)
+}
+
 // TestRrsyncRacedLinks: a folder that becomes a link to the outside and back
 // while files go through it leads nowhere.
 func TestRrsyncRacedLinks(t *testing.T) {
@@ -122,7 +178,7 @@ func TestRrsyncCommands(t *testing.T) {
 		"rsync --server --sender . /;id": "shell", "rsync --server --sender . `id`": "shell", "rsync --server --sender . $HOME": "shell",
 		"rsync --server --sender . /\nid": "shell", "rsync --server --sender . / >x": "shell", "rsync --server 'x": "quote",
 		"rsync --server --sender -e 'sh -c id' / /": "unexpected argument", "rsync --server --sender": `"."`,
-		"rsync --server --log-file=" + k.outside + "/log . /": "--log-file", "rsync --server --no-such . /": "unknown option",
+		"rsync --server --no-such . /":                                  "unknown option",
 		"rsync --server --sender --write-batch=" + k.outside + "/b . /": "--write-batch", "rsync --server --sender --password-file=x . /": "--password-file",
 		"rsync --server --sender --help . /": "--help",
 	} {

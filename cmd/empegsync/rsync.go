@@ -43,7 +43,7 @@ type rsyncRun struct {
 	report *client.Report
 	client *client.Client
 	caps   proto.Caps
-	log    *runLog
+	log    *logformat.Lines
 }
 
 // runRsync is rsync: the same command lines, lines of output and exit codes.
@@ -137,7 +137,7 @@ func exitOf(err error) proto.Exit {
 // returns the exit code.
 func rsyncError(w io.Writer, text string, code proto.Exit, who string) int {
 	if text != "" {
-		fmt.Fprintln(w, client.Escape(text))
+		fmt.Fprintln(w, logformat.Escape(text))
 	}
 	fmt.Fprintln(w, errorLine(code, who))
 	return int(code)
@@ -165,8 +165,8 @@ func (r *rsyncRun) ended(err error) int {
 	}
 	lines := strings.Split(text, "\n")
 	for _, l := range lines[:len(lines)-1] {
-		fmt.Fprintln(r.err, client.Escape(l))
-		r.log.line(l)
+		fmt.Fprintln(r.err, logformat.Escape(l))
+		r.log.Add(l)
 	}
 	who := "Receiver"
 	if r.report != nil && r.report.Building {
@@ -174,9 +174,9 @@ func (r *rsyncRun) ended(err error) int {
 	}
 	code := proto.ExitCode(err)
 	if last := lines[len(lines)-1]; last != "" {
-		r.log.line(last)
+		r.log.Add(last)
 	}
-	r.log.line(errorLine(code, who))
+	r.log.Add(errorLine(code, who))
 	return rsyncError(r.err, lines[len(lines)-1], code, who)
 }
 
@@ -219,7 +219,7 @@ func (r *rsyncRun) run(ctx context.Context) (fmt.Stringer, error) {
 	if err != nil && !client.Partial(err) {
 		return nil, err
 	}
-	r.log.summary(sum, err)
+	logSummary(r.log, sum, err)
 	return sum, err
 }
 
@@ -282,23 +282,17 @@ func (r *rsyncRun) prepare(ctx context.Context, route client.Route) {
 		},
 	}
 	if r.log != nil {
-		r.report.Log = r.log.line
+		r.report.Log = r.log.Add
 	}
 	if !pull {
-		r.report.Prefix = func(e *filelist.Entry) string {
-			dir, _ := transfer.SplitSource(route.Sources[e.From])
-			if strings.HasPrefix(route.Sources[e.From], "/") || dir != "." {
-				return dir
-			}
-			return ""
-		}
+		r.report.Prefix = farend.Prefix(route.Sources, r.opt)
 	}
 }
 
 func (r *rsyncRun) pull(ctx context.Context, route client.Route) (transfer.Stats, error) {
 	dest, err := farend.OpenDest(route.Dest, r.opt, func(dir string) {
 		if r.opt.Quiet == 0 && (r.opt.Info(options.InfoName) > 0 || r.opt.Format() != "") {
-			fmt.Fprintln(r.report.Lines(), "created directory "+client.Escape(dir))
+			fmt.Fprintln(r.report.Lines(), "created directory "+logformat.Escape(dir))
 		}
 	})
 	if err != nil {

@@ -181,7 +181,7 @@ func TestRsyncCommandLines(t *testing.T) {
 		"-av src new/", "-av SHELL:src new", "-av src SHELL:new", "-av src/d src/big src/l dst", "-av SHELL:src/d :src/big new/", // folders made, several sources
 		"-av src/big new", "-av src/big dst/old", "-v SHELL:src/big new", "-av src/old SHELL:new", // single files
 		"-l src/", "-l SHELL:src/", "DAEMON:src/", "-a --list-only src", "-r --no-h -l SHELL:src", "-hl src/", "-av SHELL:src/big", "DAEMONS", // lists
-		"-a src/ no/such/folder", "-a SHELL:src no/such/folder", "-a src SHELL:no/such/folder", "-av nothing dst/", "-av SHELL:nothing dst", "-a DAEMON:nothing dst",
+		"-a src/ no/such/folder", "-anv src/ no/such/folder", "-anv src SHELL:no/such", "-a SHELL:src no/such/folder", "-a src SHELL:no/such/folder", "-av nothing dst/", "-av SHELL:nothing dst", "-a DAEMON:nothing dst",
 		"-a SHELL:src SHELL:dst", "-a SHELL:src src dst", "-a src SHELL:src dst", "--nonsense a b", "-a src src/big", "-a src/d dst/old", "src SHELL:", "-v src dst",
 		"-a --delete-before --delete-after src/ dst/", "-a --exclude-from=nothing src/ dst/", "--delete src/ dst/",
 	} {

@@ -2,24 +2,16 @@ package main
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/empegsync/empegsync/pkg/rsync/client"
+	"github.com/empegsync/empegsync/pkg/rsync/logformat"
 	"github.com/empegsync/empegsync/pkg/rsync/options"
+	farend "github.com/empegsync/empegsync/pkg/rsync/server"
 )
-
-// runLog is the log file of one run under rsync's name; a nil one logs nothing.
-type runLog struct {
-	mu sync.Mutex
-	f  *os.File
-}
 
 // openLog opens the file of --log-file. Without one the run goes on, and says
 // so, as rsync's does (log.c:log_init).
@@ -28,44 +20,29 @@ func (r *rsyncRun) openLog() {
 	if name == "" {
 		return
 	}
-	f, err := os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	f, err := farend.OpenLog(name)
 	if err != nil {
-		var pe *fs.PathError
-		if errors.As(err, &pe) {
-			err = pe.Err
-		}
-		fmt.Fprintf(r.err, "rsync: failed to open log-file %s: %v\nIgnoring \"log file\" setting.\n", client.Escape(name), err)
+		fmt.Fprintln(r.err, farend.LogFailure(name, err))
 		return
 	}
-	r.log = &runLog{f: f}
+	r.log = logformat.NewLines(f)
 }
 
-// line adds a line with time and process (log.c:logit).
-func (l *runLog) line(text string) {
-	if l == nil {
-		return
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	// A log that cannot be written must not end the copying.
-	_, _ = fmt.Fprintf(l.f, "%s [%d] %s\n", time.Now().Format("2006/01/02 15:04:05"), os.Getpid(), text)
-}
-
-// summary adds what came of the run (main.c:output_summary, log.c:log_exit).
-func (l *runLog) summary(s client.Summary, err error) {
+// logSummary adds to a log what came of the run (main.c:output_summary, log.c:log_exit).
+func logSummary(l *logformat.Lines, s client.Summary, err error) {
 	if l == nil {
 		return
 	}
 	if s.Options.Info(options.InfoStats) > 0 {
 		for line := range strings.SplitSeq(strings.TrimSpace(s.String()), "\n") {
 			if line != "" {
-				l.line(line)
+				l.Add(line)
 			}
 		}
 		return
 	}
 	if err == nil {
-		l.line(fmt.Sprintf("sent %d bytes  received %d bytes  total size %d", s.Stats.Written, s.Stats.Read, s.Stats.TotalSize))
+		l.Add(fmt.Sprintf("sent %d bytes  received %d bytes  total size %d", s.Stats.Written, s.Stats.Read, s.Stats.TotalSize))
 	}
 }
 

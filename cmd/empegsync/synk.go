@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/empegsync/empegsync/pkg/rsync/client"
+	"github.com/empegsync/empegsync/pkg/rsync/logformat"
 	"github.com/empegsync/empegsync/pkg/synk"
 )
 
@@ -80,7 +81,7 @@ func runSynk(ctx context.Context, words []string, s *streams) int {
 	case o.server:
 		server := synk.Server{Rsync: ownRsync()}
 		if err := server.Serve(ctx, s.in, s.out); err != nil {
-			fmt.Fprintln(s.err, "synk:", client.Escape(err.Error()))
+			fmt.Fprintln(s.err, "synk:", logformat.Escape(err.Error()))
 			return synk.ExitFailed
 		}
 		return exitOK
@@ -91,14 +92,14 @@ func runSynk(ctx context.Context, words []string, s *streams) int {
 	}
 	outcome, err := r.Do(ctx)
 	if err != nil {
-		fmt.Fprintln(s.err, "synk:", client.Escape(err.Error()))
+		fmt.Fprintln(s.err, "synk:", logformat.Escape(err.Error()))
 		return synk.ExitFailed
 	}
 	return outcome.Code()
 }
 
 func synkUsage(s *streams, err error) int {
-	fmt.Fprintf(s.err, "synk: %s\nTry \"empegsync synk --help\".\n", client.Escape(err.Error()))
+	fmt.Fprintf(s.err, "synk: %s\nTry \"empegsync synk --help\".\n", logformat.Escape(err.Error()))
 	return synk.ExitUsage
 }
 
@@ -241,7 +242,7 @@ func ownRsync() string {
 func asker(s *streams) func(synk.Item) (string, bool) {
 	in := bufio.NewReader(s.in)
 	return func(item synk.Item) (string, bool) {
-		fmt.Fprintf(s.err, "%s: %s\n", client.EscapeControls(item.Path), item.Conflict.Why)
+		fmt.Fprintf(s.err, "%s: %s\n", logformat.EscapeControls(item.Path), item.Conflict.Why)
 		for i, c := range item.Conflict.Candidates {
 			fmt.Fprintf(s.err, "  %d  %s  %s  %s  %d bytes\n", i+1, c.Host, c.Copy.Short(), c.Copy.Mtime.Std().Format(time.RFC3339Nano), c.Copy.Size)
 		}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/empegsync/empegsync/pkg/rsync/client"
 	"github.com/empegsync/empegsync/pkg/rsync/filelist"
+	"github.com/empegsync/empegsync/pkg/rsync/logformat"
 	"github.com/empegsync/empegsync/pkg/rsync/proto"
 	"github.com/empegsync/empegsync/pkg/rsync/transfer"
 )
@@ -50,7 +51,7 @@ func some(names []string) string {
 	const most = 5
 	shown := make([]string, 0, most)
 	for _, n := range names[:min(len(names), most)] {
-		shown = append(shown, client.Escape(n))
+		shown = append(shown, logformat.Escape(n))
 	}
 	text := strings.Join(shown, ", ")
 	if len(names) > most {

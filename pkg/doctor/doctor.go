@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/empegsync/empegsync/pkg/rsync/client"
+	"github.com/empegsync/empegsync/pkg/rsync/logformat"
 	"github.com/empegsync/empegsync/pkg/rsync/options"
 	"github.com/empegsync/empegsync/pkg/rsync/proto"
 )
@@ -147,9 +148,9 @@ func isVersion(out []byte) bool {
 // change.
 func (r Report) Text(w io.Writer) {
 	for _, c := range r.Checks {
-		fmt.Fprintf(w, "%-8s %-10s %s\n", c.State, c.Name, client.Escape(c.Says))
+		fmt.Fprintf(w, "%-8s %-10s %s\n", c.State, c.Name, logformat.Escape(c.Says))
 		if c.Fix != "" {
-			fmt.Fprintf(w, "%19s -> %s\n", "", client.Escape(c.Fix))
+			fmt.Fprintf(w, "%19s -> %s\n", "", logformat.Escape(c.Fix))
 		}
 	}
 	if r.OK {

@@ -21,6 +21,7 @@ import (
 	"github.com/empegsync/empegsync/pkg/mounts"
 	"github.com/empegsync/empegsync/pkg/player"
 	"github.com/empegsync/empegsync/pkg/rsync/client"
+	"github.com/empegsync/empegsync/pkg/rsync/logformat"
 	"github.com/empegsync/empegsync/pkg/rsync/options"
 	"github.com/empegsync/empegsync/pkg/rsync/proto"
 	"github.com/empegsync/empegsync/pkg/rsync/rootfs"
@@ -266,7 +267,7 @@ func (j *Job) sync(root *rootfs.Root, st transfer.Stats) error {
 // say shows the master's message of the day, once.
 func (j *Job) say(line string) {
 	if !j.reported && j.Rsync.Quiet == 0 {
-		fmt.Fprintln(j.Out, client.Escape(line))
+		fmt.Fprintln(j.Out, logformat.Escape(line))
 	}
 }
 

@@ -7,13 +7,13 @@ import (
 	"strings"
 	"time"
 
-	"github.com/empegsync/empegsync/pkg/rsync/client"
+	"github.com/empegsync/empegsync/pkg/rsync/logformat"
 )
 
 // say prints a line of -v.
 func (r *Run) say(format string, args ...any) {
 	if r.Verbose > 0 && !r.JSON {
-		fmt.Fprintln(r.Out, client.EscapeControls(fmt.Sprintf(format, args...)))
+		fmt.Fprintln(r.Out, logformat.EscapeControls(fmt.Sprintf(format, args...)))
 	}
 }
 
@@ -30,7 +30,7 @@ func (r *Run) show(item Item) {
 		}
 		// Tabs between the columns; one in a name is escaped.
 		if r.Verbose > 0 && !r.JSON {
-			fmt.Fprintf(r.Out, "peer: %s\t%s\t%s\t%d\n", s.Host, client.EscapeControls(strings.ReplaceAll(shown, "\t", `\#011`)), c.Short(), c.Mtime.Sec)
+			fmt.Fprintf(r.Out, "peer: %s\t%s\t%s\t%d\n", s.Host, logformat.EscapeControls(strings.ReplaceAll(shown, "\t", `\#011`)), c.Short(), c.Mtime.Sec)
 		}
 		if r.Verbose > 1 {
 			r.say("debug: %s: time %s, mode %04o, owner %s:%s, clock ahead by %s", s.Host, c.Mtime.Std().UTC().Format(time.RFC3339Nano), c.Mode, c.Owner, c.Group, s.Ahead)
@@ -59,7 +59,7 @@ func (r *Run) finish(o *Outcome) error {
 		return json.NewEncoder(r.Out).Encode(r.account(o))
 	}
 	line := func(format string, args ...any) {
-		fmt.Fprintln(r.Err, "synk: "+client.EscapeControls(fmt.Sprintf(format, args...)))
+		fmt.Fprintln(r.Err, "synk: "+logformat.EscapeControls(fmt.Sprintf(format, args...)))
 	}
 	for _, item := range o.Items {
 		if item.Conflict == nil {

@@ -31,6 +31,8 @@ type Dir struct {
 	path string // without links
 	tree *subtree.Tree
 	lock *os.File
+
+	writable bool // its lock and its quota are settled
 }
 
 var nameForm = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]*$`)

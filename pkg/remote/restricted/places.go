@@ -3,6 +3,7 @@ package restricted
 import (
 	"context"
 	"errors"
+	"io"
 	"io/fs"
 	"path"
 	"slices"
@@ -160,19 +161,14 @@ func (p *places) Dest(opt *options.Options, tell func(tag proto.Tag, line string
 	if err != nil {
 		return transfer.Dest{}, err
 	}
-	if !p.key.policy.NoLock {
-		if err := d.claim(p.key.policy.Append); err != nil {
-			return transfer.Dest{}, err
-		}
+	if err := d.ready(p.key.policy); err != nil {
+		return transfer.Dest{}, err
 	}
 	p.tree, p.prefix = d.tree, strings.TrimSuffix(rest, "/")
 	if p.key.policy.Append {
 		if err := p.keepVersions(d, rest, opt); err != nil {
 			return transfer.Dest{}, err
 		}
-	}
-	if err := d.limit(p.key.policy.Quota); err != nil {
-		return transfer.Dest{}, err
 	}
 	root, err := d.tree.Root.Sub(".")
 	if err != nil {
@@ -200,6 +196,43 @@ func (p *places) aside(at, dir string) (*rootfs.Root, string, error) {
 		dir = "/" + rest
 	}
 	return p.tree.Aside(at, dir)
+}
+
+// Log implements [server.Places]: a file below the key's directories that is
+// there, or is made; whoever writes one holds the directory's lock.
+func (p *places) Log(opt *options.Options) (io.WriteCloser, error) {
+	d, rest, err := p.resolve(opt.LogFile, false)
+	if err != nil {
+		return nil, err
+	}
+	if err := d.ready(p.key.policy); err != nil {
+		return nil, err
+	}
+	f, _, err := d.tree.Root.OpenWriteFlags(rest, logMode, rootfs.Append)
+	if errors.Is(err, rootfs.ErrSymlink) || errors.Is(err, rootfs.ErrNotRegular) {
+		return nil, refuse("--log-file: %q is no file in a folder of this key's, or there is a link on the way", shorten(opt.LogFile))
+	}
+	if err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// logMode is what a new log may be read by, less the umask.
+const logMode = 0o644
+
+// ready makes a directory ready to be written to, once in a session.
+func (d *Dir) ready(p Policy) error {
+	if d.writable {
+		return nil
+	}
+	d.writable = true
+	if !p.NoLock {
+		if err := d.claim(p.Append); err != nil {
+			return err
+		}
+	}
+	return d.limit(p.Quota)
 }
 
 // Rules implements [server.Places].

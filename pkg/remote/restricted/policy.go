@@ -44,7 +44,7 @@ const (
 		compress-level compress-threads copy-dest delay-updates delete delete-after delete-before delete-delay
 		delete-during delete-excluded delete-missing-args dirs existing fake-super files-from force from0 fsync fuzzy group
 		groupmap hard-links iconv ignore-errors ignore-existing ignore-missing-args ignore-times info inplace link-dest
-		links list-only log-format max-alloc max-delete max-size min-size mkpath modify-window msgs2stderr munge-links
+		links list-only log-file log-format max-alloc max-delete max-size min-size mkpath modify-window msgs2stderr munge-links
 		new-compress no-W no-implied-dirs no-msgs2stderr no-r no-relative no-specials numeric-ids old-compress
 		one-file-system only-write-batch open-noatime owner partial partial-dir perms preallocate recursive
 		remove-sent-files remove-source-files safe-links size-only skip-compress specials stats stderr suffix super
@@ -57,6 +57,7 @@ const (
 // What the restrictions refuse.
 const (
 	losesFiles     = "delete* del remove-* force"
+	writesLogs     = "log-file*"
 	reachesOthers  = "partial-dir delay-updates backup backup-dir suffix"
 	writesInPlace  = "inplace append append-verify write-devices"
 	takesRoomAhead = "preallocate"
@@ -76,7 +77,12 @@ func (p *Policy) Check() error {
 	case p.Quota < 0:
 		return errors.New("-quota must be more than nothing")
 	}
-	_, unmatched := options.NewRefusal(append(slices.Clone(p.Allow), p.Deny...))
+	for _, name := range append(slices.Clone(p.Allow), p.Deny...) {
+		if strings.HasPrefix(name, "!") {
+			return fmt.Errorf("%q: leave out the \"!\": -allow and -deny say what is meant", name)
+		}
+	}
+	_, unmatched := options.NewKeyRefusal(append(slices.Clone(p.Allow), p.Deny...))
 	if len(unmatched) > 0 {
 		return fmt.Errorf("rsync has no option %q", strings.Join(unmatched, ", "))
 	}
@@ -86,7 +92,7 @@ func (p *Policy) Check() error {
 // refusal compiles what a client's options are held against. whole says that
 // the key's directory is the whole machine.
 func (p *Policy) refusal(whole bool) options.Refusal {
-	patterns := []string{"*"}
+	patterns := []string{"*", "copy-devices", "write-devices"} // the two by name, for wildcards pass them over
 	accept := func(names string) {
 		for _, n := range strings.Fields(names) {
 			patterns = append(patterns, "!"+n)
@@ -105,6 +111,9 @@ func (p *Policy) refusal(whole bool) options.Refusal {
 	if p.NoOverwrite || p.Append {
 		refuse(reachesOthers)
 	}
+	if p.ReadOnly || p.NoOverwrite || p.Append {
+		refuse(writesLogs) // which may be a file that is there
+	}
 	if p.Append {
 		refuse(writesInPlace)
 	}
@@ -112,7 +121,7 @@ func (p *Policy) refusal(whole bool) options.Refusal {
 		refuse(takesRoomAhead)
 	}
 	refuse(strings.Join(p.Deny, " "))
-	r, _ := options.NewRefusal(patterns)
+	r, _ := options.NewKeyRefusal(patterns)
 	return r
 }
 

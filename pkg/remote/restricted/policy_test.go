@@ -60,10 +60,9 @@ func refused(p Policy, word string) (refused, taken bool) {
 func TestListIsRrsyncs(t *testing.T) {
 	const (
 		checked = "what it brings is looked at when it has come"
-		noLog   = "what was done stands in the key's own log (-log)"
 		letter  = "the letter of an option that is taken as a word"
 	)
-	reasons := map[string]string{"s": checked, "log-file": noLog, "T": letter, "0": letter}
+	reasons := map[string]string{"s": checked, "T": letter, "0": letter}
 	rr := readLists(t)
 	differ := func(name, word string, theirs bool) {
 		t.Helper()
@@ -154,7 +153,7 @@ func TestRestrictionsAreRrsyncs(t *testing.T) {
 func TestPolicyCheck(t *testing.T) {
 	for _, p := range []Policy{
 		{ReadOnly: true, WriteOnly: true}, {ReadOnly: true, Append: true}, {Append: true, NoOverwrite: true}, {Append: true, NoLock: true},
-		{Quota: -1}, {Allow: []string{"no-such-option"}}, {Deny: []string{"x", "deleet"}},
+		{Quota: -1}, {Allow: []string{"no-such-option"}}, {Deny: []string{"x", "deleet"}}, {ReadOnly: true, Deny: []string{"!log-file"}},
 	} {
 		if p.Check() == nil {
 			t.Errorf("%+v makes sense", p)

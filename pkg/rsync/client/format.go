@@ -1,16 +1,13 @@
 package client
 
 import (
-	"encoding/hex"
 	"fmt"
 	"os"
 	"path"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/empegsync/empegsync/pkg/rsync/checksum"
 	"github.com/empegsync/empegsync/pkg/rsync/filelist"
 	"github.com/empegsync/empegsync/pkg/rsync/logformat"
 	"github.com/empegsync/empegsync/pkg/rsync/proto"
@@ -181,9 +178,5 @@ func (p *Printer) sum(r *record) string {
 	if len(sum) == 0 || !r.entry.IsRegular() || r.deleted {
 		return strings.Repeat(" ", 2*algorithm.Size())
 	}
-	if algorithm == checksum.XXH64 || algorithm == checksum.XXH3 || algorithm == checksum.XXH128 {
-		sum = slices.Clone(sum) // which are numbers, the lowest byte first
-		slices.Reverse(sum)
-	}
-	return hex.EncodeToString(sum)
+	return logformat.Hex(algorithm, sum)
 }

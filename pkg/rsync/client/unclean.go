@@ -8,6 +8,7 @@ import (
 	"path"
 	"strings"
 
+	"github.com/empegsync/empegsync/pkg/rsync/logformat"
 	"github.com/empegsync/empegsync/pkg/rsync/proto"
 	"github.com/empegsync/empegsync/pkg/rsync/session"
 )
@@ -181,7 +182,7 @@ func lastLine(p []byte) string {
 	if i := strings.LastIndexByte(text, '\n'); i >= 0 {
 		text = text[i+1:]
 	}
-	return Escape(text[:min(len(text), 2*mostQuoted)])
+	return logformat.Escape(text[:min(len(text), 2*mostQuoted)])
 }
 
 // diagnose says what may be behind first bytes that are no version.

@@ -54,6 +54,8 @@ func paramCases() []paramCase {
 		{"log format of pushed items", logging + "read only = no\nlog format = %i %o %n%L\n", "-a|--delete-before|src/|@URL@/m/", true},
 		{"log format without %o", logging + "read only = no\nlog format = %n\n", "-a|--delete-before|src/|@URL@/m/", true},
 		{"log format of sums", logging + "log format = %C %n\n", "-a|--checksum-choice=md5|@URL@/m/|d/", true},
+		{"log format of other sums", logging + "log format = %C %n %U %%\n", "-rc|@URL@/m/|d/", true},
+		{"log of a list of names", logging, "-a|--files-from=names|@URL@/m/|d/", true},
 		{"log of what cannot be printed", logging, "-a|@URL@/m/odd/|d/", true},
 		{"munged by default", "read only = no\nmunge symlinks = unset\n", "-rl|src/|@URL@/m/", false},
 		{"munged", "read only = no\nmunge symlinks = yes\n", "-rl|src/|@URL@/m/", false},
@@ -86,7 +88,7 @@ func (p *place) params() *place {
 		"m/odd/a\x01b\nc\x7fd": "o", "m/é": "u", "m/private": "p",
 		"src/new.txt": "n", "src/one.txt": "changed", "src/new.log": "l", "src/sub/z": "z", "src/ln": "-> new.txt",
 		"m/.rules": "- two.txt\n", "m/sub/.rules": "+ keep.*\n- *.log\n- /x.txt\n", "m/sub/.names": "deep\n", "m/sub/x.txt~": "b", "m/sub/.cvsignore": "*.txt\n",
-		"merge": ": .rules\n- *.txt\n", "inc": "# comment\n; comment\none.txt\nkeep.log\n", "exc": "*.log\n\n- sub/\n+ nothing\n", "d/": "", "have/one.txt": "1",
+		"merge": ": .rules\n- *.txt\n", "names": "one.txt\nsub/x.txt\n", "inc": "# comment\n; comment\none.txt\nkeep.log\n", "exc": "*.log\n\n- sub/\n+ nothing\n", "d/": "", "have/one.txt": "1",
 	})
 	for _, f := range []string{"m/link", "m/munged", "src/ln"} {
 		p.must(lchtimes(p.path(f)))

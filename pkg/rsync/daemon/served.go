@@ -301,7 +301,9 @@ func (t *served) send(ctx context.Context, link transfer.Link, tree *subtree.Tre
 		if s.Root != nil {
 			defer s.Root.Close()
 		}
-		return transfer.Send(ctx, link, t.opt, []transfer.Source{s}, rules, &logObserver{session: t.session})
+		t.prefixes = []string{s.Prefix}
+		t.note("building file list")
+		return transfer.Send(ctx, link, t.opt, []transfer.Source{s}, rules, t.observe(""))
 	}
 	var paths []string
 	for _, arg := range t.opt.Args {

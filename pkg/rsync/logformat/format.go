@@ -9,10 +9,12 @@ package logformat
 import (
 	"encoding/hex"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/empegsync/empegsync/pkg/rsync/checksum"
 	"github.com/empegsync/empegsync/pkg/rsync/filelist"
 	"github.com/empegsync/empegsync/pkg/rsync/proto"
 )
@@ -34,14 +36,15 @@ type Event struct {
 	Long          string // the file below the module or, elsewhere, as it was named
 	Entry         filelist.Entry
 	Flags         proto.Item
-	Link          string    // the file that this is another name of
-	Sent, Sums    int64     // bytes of data, and of block sums the other way
-	Sum           []byte    // of the whole file, nil if it is not known
-	SumSize       int       // bytes that it would have
-	Sending       bool      // this side sends
-	Times         bool      // times are preserved
-	GroupKept     bool      // the entry's group is one
-	Now           time.Time // in the zone that is wanted
+	Link          string             // the file that this is another name of
+	Sent, Sums    int64              // bytes of data, and of block sums the other way
+	Sum           []byte             // of the whole file, nil if it is not known
+	Algorithm     checksum.Algorithm // of Sum
+	Sending       bool               // this side sends
+	Times         bool               // times are preserved
+	OwnerKept     bool               // the entry's owner is one
+	GroupKept     bool               // the entry's group is one
+	Now           time.Time          // in the zone that is wanted
 }
 
 // Format is a parsed "log format". The zero value makes empty lines.
@@ -57,22 +60,38 @@ type part struct {
 	human  int  // apostrophes
 }
 
-// known are the letters that stand for something.
-const known = "aBbcCfGhilLmMnopPtuU"
+// The letters that stand for something, and those that only a daemon knows.
+const (
+	known   = "%aBbcCfGhilLmMnopPtuU"
+	daemons = "ahPu"
+)
 
 // maxWidth bounds the width of a field, as rsync's buffer does.
 const maxWidth = 999
 
-// Parse reads a format. What is no escape stands for itself.
+// Parse reads a daemon's format. What is no escape stands for itself.
 // // log.c:log_formatted
-func Parse(text string) Format {
+func Parse(text string) Format { return parse(text, known) }
+
+// ParseLocal is [Parse] for a log that is not a daemon's: there are no modules
+// and logins, so what would tell of them stands for itself, %m for nothing.
+func ParseLocal(text string) Format {
+	return parse(text, strings.Map(func(c rune) rune {
+		if strings.ContainsRune(daemons, c) {
+			return -1
+		}
+		return c
+	}, known))
+}
+
+func parse(text, known string) Format {
 	var f Format
 	for text != "" {
 		i := strings.IndexByte(text, '%')
 		if i < 0 {
 			break
 		}
-		p, size := parseEscape(text[i:])
+		p, size := parseEscape(text[i:], known)
 		if size == 0 {
 			p, size = part{text: "%"}, 1
 		}
@@ -92,7 +111,7 @@ func (f *Format) add(p part) {
 
 // parseEscape reads an escape from its percent sign on; size is 0 if it is
 // none.
-func parseEscape(text string) (p part, size int) {
+func parseEscape(text, known string) (p part, size int) {
 	i := 1
 	for ; i < len(text) && text[i] == '\''; i++ {
 		p.human++
@@ -160,6 +179,8 @@ func (p part) pad(b *strings.Builder, v string) {
 // value is what an escape stands for.
 func (p part) value(e *Event) string {
 	switch p.escape {
+	case '%':
+		return "%"
 	case 'a':
 		return e.Address
 	case 'h':
@@ -209,9 +230,9 @@ func (p part) number(e *Event) string {
 		return Permissions(e.Entry.Mode)[1:]
 	case 'C':
 		if e.Sum == nil {
-			return strings.Repeat(" ", 2*e.SumSize)
+			return strings.Repeat(" ", 2*e.Algorithm.Size())
 		}
-		return hex.EncodeToString(e.Sum)
+		return Hex(e.Algorithm, e.Sum)
 	case 'M':
 		return time.Unix(e.Entry.Mtime, 0).In(e.Now.Location()).Format("2006/01/02-15:04:05")
 	case 't':
@@ -219,12 +240,25 @@ func (p part) number(e *Event) string {
 	case 'p':
 		return strconv.Itoa(os.Getpid())
 	case 'U':
+		if !e.OwnerKept {
+			return "0"
+		}
 		return strconv.FormatUint(uint64(e.Entry.UID), 10)
 	}
 	if !e.GroupKept {
 		return "DEFAULT"
 	}
 	return strconv.FormatUint(uint64(e.Entry.GID), 10)
+}
+
+// Hex writes a checksum in hexadecimal: what is a number with its highest byte
+// first. // checksum.c:sum_as_hex
+func Hex(a checksum.Algorithm, sum []byte) string {
+	if a == checksum.XXH64 || a == checksum.XXH3 || a == checksum.XXH128 {
+		sum = slices.Clone(sum)
+		slices.Reverse(sum)
+	}
+	return hex.EncodeToString(sum)
 }
 
 // Number writes a count: 0 plain, 1 with commas between thousands, 2 in units

@@ -34,6 +34,18 @@ func NewRefusal(patterns []string) (r Refusal, unmatched []string) {
 	return Refusal{c.refused}, unmatched
 }
 
+// NewKeyRefusal is [NewRefusal] for the list of an ssh key's forced command, where
+// a log file is an option like others: it lies among the client's files.
+func NewKeyRefusal(patterns []string) (r Refusal, unmatched []string) {
+	c := compileRefusal()
+	for _, p := range patterns {
+		if name := strings.TrimPrefix(p, "!"); !c.add(name, name == p) {
+			unmatched = append(unmatched, p)
+		}
+	}
+	return Refusal{c.refused}, unmatched
+}
+
 // refusable is one name in the order of the table.
 type refusable struct {
 	key, short string

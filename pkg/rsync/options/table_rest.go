@@ -16,10 +16,10 @@ func outputRows() []row {
 		value("out-format", "", "FORMAT", "choose how changes are listed, as in \"%i %n%L\"",
 			text(func(o *Options) *string { return &o.OutFormat })).in(client).from("2.6.9"),
 		value("log-file", "", "FILE", "log to FILE what is done",
-			orDaemon("log file", text(func(o *Options) *string { return &o.LogFile }))).in(client | daemon).
+			orDaemon("log file", text(func(o *Options) *string { return &o.LogFile }))).in(both | daemon).
 			from("2.6.9").asDaemon(""),
 		value("log-file-format", "", "FMT", "choose how changes are logged", text(func(o *Options) *string { return &o.LogFileFormat })).
-			in(client).from("2.6.9").asDaemon("").but("a daemon's parameter \"log format\" does it"),
+			from("2.6.9").asDaemon("").but("a daemon's parameter \"log format\" does it"),
 		value("info", "", "FLAGS", "choose what to say; --info=help lists it", setInfo).from("3.1.0").toServer(145, infoWord),
 		value("debug", "", "FLAGS", "choose what to say for finding faults; --debug=help", setDebug).from("3.1.0"),
 		value("stderr", "", "e|a|c", "what goes to the standard error: errors, all, or what the client makes of it", setStderr).from("3.2.3").

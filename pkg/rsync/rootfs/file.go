@@ -17,6 +17,8 @@ const (
 	AllowDevices
 	// Follow opens what a symbolic link leads to, in a Root that follows links.
 	Follow
+	// Append has all that is written through OpenWriteFlags go to the end of the file, wherever that is by then.
+	Append
 )
 
 // File is an open file. It holds a raw descriptor instead of an os.File: for regular files the runtime's poller and
@@ -78,13 +80,17 @@ func (r *Root) OpenWrite(path string, perm uint32) (*File, Info, error) {
 	return r.OpenWriteFlags(path, perm, 0)
 }
 
-// OpenWriteFlags is OpenWrite with AllowDevices, which lets it open a device that is there.
+// OpenWriteFlags is OpenWrite with AllowDevices, which lets it open a device that is there, or Append.
 func (r *Root) OpenWriteFlags(path string, perm uint32, flags OpenFlags) (*File, Info, error) {
 	const op = "open for writing"
 	f := &File{root: r, path: path, fd: -1}
 	var info Info
+	how := readFlags | unix.O_RDWR | unix.O_CREAT
+	if flags&Append != 0 {
+		how |= unix.O_APPEND
+	}
 	err := r.fresh(op, path, func(d *dir, base string) (err error) {
-		f.fd, err = openat(d.fd, base, readFlags|unix.O_RDWR|unix.O_CREAT, perm&0o7777)
+		f.fd, err = openat(d.fd, base, how, perm&0o7777)
 		return f.opened(err, flags, &info)
 	})
 	if err != nil {

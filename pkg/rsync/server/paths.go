@@ -155,7 +155,7 @@ func OpenDest(dest string, opt *options.Options, created func(dir string)) (tran
 	clean := path.Clean(dest)
 	base, rest := path.Dir(clean), path.Base(clean)
 	root, err := rootfs.Open(base)
-	if err != nil && opt.MkPath {
+	if err != nil && (opt.MkPath || opt.DryRun) {
 		if root, rest, err = Aside(".")(".", clean); err == nil {
 			base = path.Join(".", strings.TrimSuffix(clean, rest))
 		}

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"io"
 	"strings"
 
 	"github.com/empegsync/empegsync/pkg/rsync/filter"
@@ -24,6 +25,9 @@ type Places interface {
 	// Rules makes of the client's rules those of the transfer, after Sources or
 	// Dest.
 	Rules(client *filter.Rules) transfer.Rules
+	// Log opens the file of --log-file, first of all. An error with an exit code
+	// ends the session; with any other it goes on without a log.
+	Log(opt *options.Options) (io.WriteCloser, error)
 	// CVSIgnore returns what --cvs-exclude adds to the rules.
 	CVSIgnore() []string
 }
@@ -56,6 +60,8 @@ func (own) Dest(opt *options.Options, tell func(proto.Tag, string)) (transfer.De
 func (own) Rules(client *filter.Rules) transfer.Rules {
 	return transfer.NewClientRules(client, Locate, "")
 }
+
+func (own) Log(opt *options.Options) (io.WriteCloser, error) { return OpenLog(opt.LogFile) }
 
 func (own) CVSIgnore() []string { return CVSIgnore() }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/empegsync/empegsync/pkg/rsync/filelist"
 	"github.com/empegsync/empegsync/pkg/rsync/filter"
+	"github.com/empegsync/empegsync/pkg/rsync/logformat"
 	"github.com/empegsync/empegsync/pkg/rsync/options"
 	"github.com/empegsync/empegsync/pkg/rsync/proto"
 	"github.com/empegsync/empegsync/pkg/rsync/session"
@@ -58,6 +59,7 @@ type active struct {
 	w      *wire.Writer
 	a      session.Agreed
 	clock  net.Conn // Conn with its limits around it
+	log    *logformat.Lines
 }
 
 // Run goes through the session and closes the connection. The error maps to
@@ -121,6 +123,18 @@ func (c *active) serve(ctx context.Context) error {
 	if c.Refusal != nil {
 		return c.Refusal
 	}
+	done, err := c.openLog()
+	if err != nil {
+		return err
+	}
+	defer done()
+	err = c.transfer(ctx)
+	c.concluded(err)
+	return err
+}
+
+// transfer is the part of serve that is logged.
+func (c *active) transfer(ctx context.Context) error {
 	if c.Places != nil {
 		transfer.CapMemory(c.Options)
 	}
@@ -139,6 +153,7 @@ func (c *active) serve(ctx context.Context) error {
 		Compression: c.a.Compression,
 		PeerFrames:  c.a.PeerFrames, Abort: func() { c.Conn.Close() },
 		Tell:   c.tells(),
+		Log:    c.logs(),
 		Local:  c.Local,
 		Deafen: func() error { return session.Deafen(c.clock) },
 	}
@@ -159,11 +174,17 @@ func (c *active) send(ctx context.Context, link transfer.Link, rules *filter.Rul
 		return err
 	}
 	defer done()
-	c.Stats, err = transfer.Send(ctx, link, c.Options, sources, c.places.Rules(rules), c)
+	c.note("building file list")
+	prefix := func(e *filelist.Entry) string { return sources[e.From].Prefix }
+	if c.Places == nil && len(sources) == len(c.Options.Args) {
+		prefix = Prefix(c.Options.Args, c.Options)
+	}
+	c.Stats, err = transfer.Send(ctx, link, c.Options, sources, c.places.Rules(rules), c.observer(prefix))
 	return err
 }
 
 func (c *active) receive(ctx context.Context, link transfer.Link, rules *filter.Rules) error {
+	c.note("receiving file list")
 	if c.Options.ListOnly != options.ListNo {
 		var err error
 		c.Stats, err = transfer.Receive(ctx, link, c.Options, transfer.Dest{}, c.Umask, nil, c)
@@ -177,7 +198,8 @@ func (c *active) receive(ctx context.Context, link transfer.Link, rules *filter.
 	if c.Options.ShowsMatches() {
 		AfterAccept(&to, func() { c.tell(proto.TagInfo, DeltaLine(c.Options)) })
 	}
-	c.Stats, err = transfer.Receive(ctx, link, c.Options, to, c.Umask, c.places.Rules(rules), c)
+	here := func(*filelist.Entry) string { return "" }
+	c.Stats, err = transfer.Receive(ctx, link, c.Options, to, c.Umask, c.places.Rules(rules), c.observer(here))
 	return err
 }
 
@@ -251,6 +273,7 @@ func (c *active) complain(err error) { fmt.Fprintf(c.Err, "rsync: %v\n", err) }
 
 // tell sends a line to the client, or to Err where no frames can carry it.
 func (c *active) tell(tag proto.Tag, line string) {
+	c.note(line)
 	if c.Options.Stderr == options.StderrAll || !c.w.Message(tag, []byte(line+"\n")) {
 		fmt.Fprintln(c.Err, line)
 	}

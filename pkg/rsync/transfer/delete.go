@@ -153,7 +153,7 @@ func (g *generator) tellDeleted(p string, mode uint32) {
 	case !g.Server:
 	case g.opt.Info(options.InfoDel) == 0 && g.opt.LogFormat == "":
 	case !g.Caps.DeletedMessages:
-		g.report(proto.TagInfo, "deleting %s", p)
+		g.say(proto.TagInfo, "deleting "+p)
 	case kind(mode) == 1:
 		g.W.Message(proto.TagDeleted, append([]byte(p), 0))
 	default:

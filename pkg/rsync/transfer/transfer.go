@@ -49,6 +49,8 @@ type Link struct {
 	// the client: where no frames could carry it, and with --stderr=all. It may
 	// be called from any goroutine.
 	Tell func(line string)
+	// Log, if not nil, gets a copy of what this side has to say.
+	Log func(line string)
 	// Show, if not nil, gets each entry in order where a receiving side is to list
 	// only; else a line goes where messages go.
 	Show func(*filelist.Entry)
@@ -266,6 +268,14 @@ func (c *common) report(tag proto.Tag, format string, args ...any) {
 	if tag == proto.TagErrorXfer {
 		c.xferErr.Store(true)
 	}
+	if c.Log != nil {
+		c.Log(text)
+	}
+	c.say(tag, text)
+}
+
+// say is report for what concerns the user alone, and no log.
+func (c *common) say(tag proto.Tag, text string) {
 	if c.Server {
 		if c.Tell != nil {
 			c.Tell(text)
