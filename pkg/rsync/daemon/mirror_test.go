@@ -2,6 +2,7 @@ package daemon_test
 
 import (
 	"bufio"
+	"fmt"
 	"io"
 	"net"
 	"strings"
@@ -200,5 +201,29 @@ func TestSocketOptions(t *testing.T) {
 		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", text, err)
 		}
+	}
+}
+
+// TestListen: "address" and "port" say where, unless the command line does.
+func TestListen(t *testing.T) {
+	t.Parallel()
+	spare, err := net.Listen("tcp", "127.0.0.3:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	spare.Close()
+	cfg, err := conf.Parse("f", fmt.Appendf(nil, "address = 127.0.0.3\nport = %d\n", spare.Addr().(*net.TCPAddr).Port), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for over, want := range map[string]string{"": spare.Addr().String(), "127.0.0.4:0": "127.0.0.4:"} {
+		ln, err := daemon.Listen(t.Context(), cfg.Global, over)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := ln.Addr().String(); !strings.HasPrefix(got, want) {
+			t.Errorf("%q: listens on %s", over, got)
+		}
+		ln.Close()
 	}
 }

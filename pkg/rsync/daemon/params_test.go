@@ -5,6 +5,7 @@ import (
 	"os"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -147,4 +148,40 @@ func whole(log string, p *place) []string {
 		}
 	}
 	return lines
+}
+
+// TestOpenNoatime: whether reading a file shows is decided by the module, else by
+// the client.
+func TestOpenNoatime(t *testing.T) {
+	t.Parallel()
+	for _, value := range []string{"yes", "no", "unset"} {
+		for _, args := range []string{"-rI|@URL@/m/|d/", "-rI|-M--open-noatime|@URL@/m/|d/"} {
+			t.Run(value+" "+args, func(t *testing.T) {
+				t.Parallel()
+				text := "[m]\npath = @DIR@/m\nopen noatime = " + value + "\n"
+				run := func(p *place, addr string) (touched bool) {
+					file := p.path("m/f")
+					before := time.Unix(1e9, 0)
+					p.must(os.Chtimes(file, before, before.Add(time.Hour)))
+					if out, code := p.rsync(addr, strings.Split(args, "|")...); code != 0 || p.read("d/f") != "x" {
+						p.Errorf("code %d, %s", code, out)
+					}
+					info, err := os.Stat(file)
+					p.must(err)
+					return int64(info.Sys().(*syscall.Stat_t).Atim.Sec) != before.Unix()
+				}
+				theirs, ours := newPlace(t), newPlace(t)
+				for _, p := range []*place{theirs, ours} {
+					p.write(map[string]string{"m/f": "x", "d/": ""})
+				}
+				want := run(theirs, theirs.debian(theirs.conf(text)))
+				if got := run(ours, ours.ours(ours.conf(text), nil).addr); got != want {
+					t.Errorf("reading shows: %v with ours, %v with C rsync's daemon", got, want)
+				}
+				if value == "yes" && want {
+					t.Error("even C rsync's daemon leaves a mark")
+				}
+			})
+		}
+	}
 }
