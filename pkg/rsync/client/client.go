@@ -7,7 +7,6 @@ import (
 	"net"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/empegsync/empegsync/pkg/rsync/chmod"
@@ -204,7 +203,7 @@ func (c *Client) Pull(ctx context.Context, from []Remote, dest transfer.Dest) (t
 		return transfer.Stats{}, err
 	}
 	st, err := transfer.Receive(ctx, link, c.Options, dest, c.Umask, transfer.NewClientRules(rules, server.Locate, ""), c.Observer)
-	return st, cn.end(cn.batch.end(err))
+	return st, cn.end(cn.lastWords(cn.batch.end(err)))
 }
 
 // Push copies sources to a place on another machine.
@@ -218,17 +217,16 @@ func (c *Client) Push(ctx context.Context, sources []transfer.Source, to Remote)
 }
 
 // lastWordsWait is how long a peer's last messages are waited for.
-const lastWordsWait = time.Second
+const lastWordsWait = 5 * time.Second
 
 // lastWords reads what a peer that no longer listens has said before it went,
-// and returns that if it tells more than err does.
+// and returns that if it tells more than err does. It may close the connection.
 func (cn *conn) lastWords(err error) error {
-	if !errors.Is(err, syscall.EPIPE) && !errors.Is(err, syscall.ECONNRESET) {
+	if !proto.IsGone(err) {
 		return err
 	}
-	if cn.SetReadDeadline(time.Now().Add(lastWordsWait)) != nil {
-		return err
-	}
+	defer time.AfterFunc(lastWordsWait, cn.close).Stop()
+	cn.r.Resume()
 	for cn.r.Next(readBuffer) != nil {
 	}
 	var f *proto.Failure
@@ -251,9 +249,14 @@ func (c *Client) open(ctx context.Context, places []Remote, push bool) (cn *conn
 	if err := server.CheckMunging(c.Options); err != nil {
 		return nil, l, nil, err
 	}
-	switch {
-	case places[0].Shell && c.Options.PasswordFile != "":
+	if places[0].Shell && c.Options.PasswordFile != "" {
 		return nil, l, nil, proto.Failf(proto.ExitSyntax, "The --password-file option may only be used when accessing an rsync daemon.")
+	}
+	batch, err := c.createBatch(rules)
+	if err != nil {
+		return nil, l, nil, err
+	}
+	switch {
 	case c.start != nil:
 		cn, err = c.start(ctx)
 	case places[0].Shell:
@@ -262,17 +265,15 @@ func (c *Client) open(ctx context.Context, places []Remote, push bool) (cn *conn
 		cn, err = c.dial(ctx, places[0])
 	}
 	if err != nil {
-		return nil, l, nil, err
+		return nil, l, nil, batch.end(err)
 	}
+	cn.batch = batch
 	defer context.AfterFunc(ctx, cn.close)()
-	if cn.batch, err = c.createBatch(rules); err == nil {
-		l, err = c.shake(cn, places, push, rules)
-	}
-	if err != nil {
+	if l, err = c.shake(cn, places, push, rules); err != nil {
 		if ctx.Err() != nil {
 			err = proto.Fail(proto.ExitSignal, context.Cause(ctx))
 		}
-		return nil, l, nil, cn.end(cn.batch.end(err))
+		return nil, l, nil, cn.end(batch.end(err))
 	}
 	l.Names = names
 	if !push && c.start == nil {

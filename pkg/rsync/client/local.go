@@ -66,16 +66,10 @@ func (c *Client) startInside(ctx context.Context, args []string, in *inside) (ne
 	return session.Pipes(toRead, toWrite), nil
 }
 
-// join waits for the server and returns its error if that is the one that
-// counts: it has a higher exit code than err, or err says no more than that the
-// stream broke.
+// join waits for the server and returns the error that counts, its own or err.
 func (in *inside) join(err error) error {
 	if in.result == nil {
 		return err
 	}
-	far := <-in.result
-	if far != nil && (proto.ExitCode(far) > proto.ExitCode(err) || proto.ExitCode(err) == proto.ExitStreamIO) {
-		return far
-	}
-	return err
+	return proto.Cause(err, <-in.result)
 }

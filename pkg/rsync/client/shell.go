@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -47,7 +48,7 @@ func (s Shell) stderr() io.Writer {
 // or it has been told to end. After a session that ended well it may take its
 // time, as with rsync.
 const (
-	shellGrace = 2 * time.Second
+	shellGrace = 5 * time.Second
 	shellKill  = 2 * time.Second
 )
 
@@ -61,6 +62,7 @@ type process struct {
 	// program is what the shell runs on the other side, "" for rsync.
 	program string
 	errors  *overheard
+	told    atomic.Bool // to end, by us: how it ends then says nothing
 
 	mu    sync.Mutex
 	first []byte // the beginning of what has come
@@ -88,10 +90,12 @@ type overheard struct {
 	tail []byte // read once done is closed
 }
 
-// mostOverheard is how much of it is kept, in bytes; lingering is how long what
-// the process has left behind may keep the standard error open.
+// mostOverheard is how much of it is kept, in bytes, mostPiped is how much a pipe
+// holds; lingering is how long what the process has left behind may keep the
+// standard error open.
 const (
 	mostOverheard = 1024
+	mostPiped     = 64 << 10
 	lingering     = 200 * time.Millisecond
 )
 
@@ -103,15 +107,41 @@ func overhear(from *os.File, to io.Writer) *overheard {
 		buf := make([]byte, mostOverheard)
 		for {
 			n, err := from.Read(buf)
-			_, _ = to.Write(buf[:n]) // nobody else could be told
-			o.tail = append(o.tail, buf[:n]...)
-			o.tail = o.tail[max(len(o.tail)-mostOverheard, 0):]
+			o.pass(buf[:n], to)
 			if err != nil {
+				o.rest(buf, to)
 				return
 			}
 		}
 	}()
 	return o
+}
+
+func (o *overheard) pass(p []byte, to io.Writer) {
+	_, _ = to.Write(p) // nobody else could be told
+	o.tail = append(o.tail, p...)
+	o.tail = o.tail[max(len(o.tail)-mostOverheard, 0):]
+}
+
+// rest passes on what is in the pipe already: past its deadline a read fails even
+// so, and a busy machine may have let it pass before anything was read.
+func (o *overheard) rest(buf []byte, to io.Writer) {
+	raw, err := o.from.SyscallConn()
+	if err != nil || o.from.SetReadDeadline(time.Time{}) != nil {
+		return
+	}
+	for left := mostPiped; left > 0; {
+		n := 0
+		err := raw.Read(func(fd uintptr) bool {
+			n, _ = syscall.Read(int(fd), buf) // does not wait
+			return true
+		})
+		if err != nil || n <= 0 {
+			return
+		}
+		o.pass(buf[:n], to)
+		left -= n
+	}
 }
 
 // end returns the end of what was said by a process that has ended.
@@ -138,7 +168,11 @@ func (s Shell) start(ctx context.Context, words []string, env ...string) (*proce
 	cmd := exec.CommandContext(ctx, words[0], words[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = child[0], child[1], toErr
 	cmd.Env = append(os.Environ(), env...)
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	p := &process{name: words[0], cmd: cmd, done: make(chan struct{}), stop: stop}
+	cmd.Cancel = func() error {
+		p.told.Store(true)
+		return cmd.Process.Signal(syscall.SIGTERM)
+	}
 	cmd.WaitDelay = shellKill
 	err = cmd.Start()
 	closeAll(child[0], child[1], toErr)
@@ -147,10 +181,7 @@ func (s Shell) start(ctx context.Context, words []string, env ...string) (*proce
 		closeAll(toRead, toWrite, fromErr)
 		return nil, proto.Failf(proto.ExitIPC, "start %q: %w (choose the remote shell with -e)", words[0], reason(err))
 	}
-	p := &process{
-		Conn: session.Pipes(toRead, toWrite), name: words[0], cmd: cmd,
-		done: make(chan struct{}), stop: stop, errors: overhear(fromErr, s.stderr()),
-	}
+	p.Conn, p.errors = session.Pipes(toRead, toWrite), overhear(fromErr, s.stderr())
 	go func() {
 		defer close(p.done)
 		_ = cmd.Wait() // how it ended is in its state
@@ -261,13 +292,17 @@ func (s Shell) dialProgram(ctx context.Context, r Remote) (*process, error) {
 	return s.start(ctx, []string{cmp.Or(s.Runs, "/bin/sh"), "-c", line}, "RSYNC_PORT="+strconv.Itoa(r.port()))
 }
 
-// ended joins the error of a session with how its shell ended: the higher
-// number is what counts (cleanup.c:exit_cleanup).
+// ended joins the error of a session with how its shell ended: what failed of its
+// own accord counts. Where that is the far end, before it could say so, the higher
+// number is the code (cleanup.c:exit_cleanup).
 func (p *process) ended(err error) error {
 	if err != nil {
 		defer time.AfterFunc(shellGrace, p.stop).Stop()
 	}
 	status := p.wait()
+	if err != nil && p.told.Load() {
+		status = 0
+	}
 	said := p.errors.end()
 	var u *session.UncleanError
 	if errors.As(err, &u) {
@@ -276,11 +311,13 @@ func (p *process) ended(err error) error {
 	p.mu.Lock()
 	err = echoed(p.first, err)
 	p.mu.Unlock()
-	if status <= int(proto.ExitCode(err)) {
+	switch {
+	case status <= int(proto.ExitCode(err)):
 		return err
-	}
-	if err != nil && status == int(proto.ExitStreamIO) {
-		return err // the far end only says that we have hung up
+	case err != nil && !Partial(err) && !proto.IsGone(err):
+		return err // the far end has met with our hanging up
+	case proto.IsGone(err) && (status == int(proto.ExitStreamIO) || status == int(proto.ExitSocketIO)):
+		return err // it says that it has lost us, too
 	}
 	if e := proto.Exit(status); err == nil && Partial(e) {
 		return proto.Fail(e, e) // the far end has said what is missing

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/empegsync/empegsync/pkg/rsync/proto"
 	"github.com/empegsync/empegsync/pkg/rsync/wire"
 )
 
@@ -47,8 +48,8 @@ func (s *source) more() bool {
 }
 
 func (s *source) check() {
-	if s.err = s.r.Err(); s.err == io.EOF {
-		s.err = io.ErrUnexpectedEOF
+	if s.err = s.r.Err(); errors.Is(s.err, io.EOF) {
+		s.err = &proto.Gone{Err: io.ErrUnexpectedEOF}
 	}
 	if s.err != nil {
 		s.left, s.held = 0, false

@@ -73,7 +73,9 @@ type Failure struct {
 }
 
 // Fail wraps err with an exit code; a nil err stays nil. The innermost code
-// wins: an error that already has one, as a [Failure] or an [Exit], keeps it.
+// wins: an error that already has one, as a [Failure] or an [Exit], keeps it. A
+// stream that has ended ([Gone]) is no breach of the protocol: 12 takes the place
+// of 2.
 func Fail(code Exit, err error) error {
 	if err == nil {
 		return nil
@@ -85,6 +87,9 @@ func Fail(code Exit, err error) error {
 	var e Exit
 	if errors.As(err, &e) {
 		code = e
+	}
+	if code == ExitProtocol && IsGone(err) {
+		code = ExitStreamIO
 	}
 	return &Failure{code, err}
 }

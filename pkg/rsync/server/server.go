@@ -86,7 +86,7 @@ func (s *Session) Run(ctx context.Context) error {
 	if ctx.Err() != nil {
 		err = proto.Fail(proto.ExitSignal, context.Cause(ctx))
 	}
-	if err != nil && !partial(err) {
+	if err != nil && !partial(err) && !(s.Local && proto.IsGone(err)) { // a client of this process knows why
 		told(err)
 	}
 	return err

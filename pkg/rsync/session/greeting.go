@@ -195,13 +195,16 @@ func waitsForMore(early string) bool {
 	return early != marker && len(early) < maxGreeting && !strings.Contains(early, "\n")
 }
 
-// sendText sends a line or more at once.
+// sendText sends a line or more at once. That the peer has gone is no error yet:
+// reading follows, and what the peer has said before it went tells more. Which of
+// both is noticed first is chance.
 func sendText(w *wire.Writer, text string) error {
-	if _, err := w.Write([]byte(text)); err != nil {
-		return broken(proto.ExitSocketIO, err)
+	_, err := w.Write([]byte(text))
+	if err == nil {
+		err = w.Flush()
 	}
-	if err := w.Flush(); err != nil {
-		return broken(proto.ExitSocketIO, err)
+	if proto.IsGone(err) {
+		return nil
 	}
-	return nil
+	return broken(proto.ExitSocketIO, err)
 }

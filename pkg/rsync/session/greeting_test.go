@@ -3,9 +3,9 @@ package session
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -271,8 +271,28 @@ func TestGreetServerErrors(t *testing.T) {
 	wantError(t, err, "line of more than 4096 bytes", proto.ExitStartClient)
 	_, err = GreetServer(wire.NewReader(failing{os.ErrDeadlineExceeded}, 0), w, 32)
 	wantError(t, err, "i/o timeout", proto.ExitTimeout)
-	_, err = GreetServer(r, wire.NewWriter(failing{io.ErrClosedPipe}, 0), 32)
-	wantError(t, err, "greet the daemon: io: read/write on closed pipe", proto.ExitSocketIO)
+	_, err = GreetServer(r, wire.NewWriter(failing{syscall.ENOBUFS}, 0), 32)
+	wantError(t, err, "greet the daemon: no buffer space available", proto.ExitSocketIO)
+}
+
+// A daemon that goes at once may have gone before the first word to it. What it
+// has said is told, and if it has said nothing the error is the same one whichever
+// direction showed it first.
+func TestPeerGoneBeforeTheFirstWord(t *testing.T) {
+	gone := wire.NewWriter(failing{syscall.EPIPE}, 0)
+	r, _, _ := said("@ERROR: max connections (1) reached -- try again later\n")
+	_, err := GreetServer(r, gone, 32)
+	wantError(t, err, "max connections (1) reached", proto.ExitStartClient)
+	r, _, _ = said("")
+	_, err = GreetServer(r, gone, 32)
+	wantError(t, err, "read the peer's greeting: unexpected EOF", proto.ExitStartClient)
+
+	r, _, _ = said("Welcome\n@ERROR: Unknown module 'm'\n")
+	_, err = AskModule(r, gone, Ask{Module: "m", Say: func(string) {}})
+	wantError(t, err, "Unknown module 'm'", proto.ExitStartClient)
+	r, _, _ = said("")
+	_, err = GreetShellClient(r, gone, 32, "")
+	wantError(t, err, "read the client's version: unexpected EOF", proto.ExitStreamIO)
 }
 
 type failing struct{ err error }
@@ -306,6 +326,6 @@ func TestGreetClientErrors(t *testing.T) {
 	_, w, _ := said("")
 	_, err := GreetClient(wire.NewReader(forever('x'), 0), w, 32, "", func(time.Time) {})
 	wantError(t, err, "line of more than 4096 bytes", proto.ExitStartClient)
-	_, err = GreetClient(wire.NewReader(forever('x'), 0), wire.NewWriter(failing{io.ErrClosedPipe}, 0), 32, "", func(time.Time) {})
-	wantError(t, err, "closed pipe", proto.ExitSocketIO)
+	_, err = GreetClient(wire.NewReader(forever('x'), 0), wire.NewWriter(failing{syscall.ENOBUFS}, 0), 32, "", func(time.Time) {})
+	wantError(t, err, "no buffer space", proto.ExitSocketIO)
 }

@@ -35,32 +35,41 @@ func (r *receiver) both(ctx context.Context) error {
 	genErr := contain((&generator{receiver: r, touch: map[int32]struct{}{}}).run)
 	close(generated)
 	r.replay.end()
-	failed := genErr != nil && !r.events.isOver()
-	var recvErr error
-	if failed {
-		recvErr = r.stopReceiving(received)
+	recvErr, first := error(nil), false
+	if genErr != nil && !r.events.isOver() {
+		recvErr, first = r.stopReceiving(received, genErr)
 	} else {
 		recvErr = <-received
 	}
-	switch {
-	case r.changeErr != nil:
+	if r.changeErr != nil {
 		return r.changeErr
-	case recvErr != nil && !(failed && r.W.Err() == nil):
+	}
+	return firstCause(genErr, recvErr, first)
+}
+
+// firstCause returns which of both goroutines' errors is to be told: the one that
+// is no mere consequence, else the generating one's where that came first.
+func firstCause(genErr, recvErr error, genFirst bool) error {
+	switch {
+	case recvErr == nil:
+		return genErr
+	case genErr == nil:
 		return recvErr
-	case genErr != nil:
+	case genFirst, proto.IsGone(recvErr) && !proto.IsGone(genErr):
 		return genErr
 	}
 	return recvErr
 }
 
-// stopReceiving ends the receiving goroutine because the generating one has
-// failed. If that is because the peer no longer reads, what the peer has said
-// before tells more: then it is heard out first.
-func (r *receiver) stopReceiving(received <-chan error) error {
-	if r.W.Err() != nil {
+// stopReceiving ends the receiving goroutine because the generating one has failed
+// with genErr. If that is because the peer no longer reads, what the peer has said
+// before tells more: then it is heard out first. stopped says that it was not over
+// by then: its error comes of being ended.
+func (r *receiver) stopReceiving(received <-chan error, genErr error) (err error, stopped bool) {
+	if proto.IsGone(genErr) {
 		select {
 		case err := <-received:
-			return err
+			return err, false
 		case <-time.After(lastWords):
 		}
 	}
@@ -69,10 +78,10 @@ func (r *receiver) stopReceiving(received <-chan error) error {
 	}
 	select {
 	case err := <-received:
-		return err
+		return err, true
 	case <-time.After(lastWords):
 		r.Abort()
-		return <-received
+		return <-received, true
 	}
 }
 

@@ -3,6 +3,7 @@ package transfer
 import (
 	"context"
 	"errors"
+	"io"
 	"strings"
 	"testing"
 
@@ -20,6 +21,31 @@ func (badRules) Start(*rootfs.Root)                {}
 func (badRules) Search(string) error               { return errors.New("a rule that nobody understands") }
 func (badRules) Protected(string, bool, bool) bool { return true }
 func (badRules) Refused(path string, _ bool) bool  { return false }
+
+// Of the errors of both goroutines the one is told that is no mere consequence.
+func TestFirstCause(t *testing.T) {
+	own, other, gone := errors.New("own"), errors.New("other"), &proto.Gone{Err: io.EOF}
+	for _, c := range []struct {
+		gen, recv error
+		genFirst  bool
+		want      error
+	}{
+		{nil, nil, false, nil},
+		{own, nil, true, own},
+		{nil, own, false, own},
+		{own, gone, false, own},   // it was over by then
+		{own, gone, true, own},    // it was ended
+		{own, other, true, own},   // so it was, and says more about it
+		{other, own, false, own},  // it ended by itself, the generating one heard of it
+		{gone, own, false, own},   // what the peer has said
+		{gone, own, true, gone},   // nothing was heard, reading was ended
+		{gone, gone, false, gone}, // the connection
+	} {
+		if got := firstCause(c.gen, c.recv, c.genFirst); got != c.want {
+			t.Errorf("%v, %v, first %v: %v", c.gen, c.recv, c.genFirst, got)
+		}
+	}
+}
 
 // The generating goroutine's error ends the other one, whose own error then says
 // nothing.

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/empegsync/empegsync/pkg/rsync/proto"
+
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -111,10 +113,10 @@ func TestTruncatedValues(t *testing.T) {
 		for cut := range f.bytes {
 			r := from(f.bytes[:cut])
 			f.read(r)
-			if r.Err() != io.ErrUnexpectedEOF {
+			if !errors.Is(r.Err(), io.ErrUnexpectedEOF) || !proto.IsGone(r.Err()) {
 				t.Errorf("%s cut at %d: %v", name, cut, r.Err())
 			}
-			if f.read(r); r.Int32() != 0 || r.Err() != io.ErrUnexpectedEOF {
+			if f.read(r); r.Int32() != 0 || !errors.Is(r.Err(), io.ErrUnexpectedEOF) {
 				t.Errorf("%s cut at %d: the error does not stick: %v", name, cut, r.Err())
 			}
 		}

@@ -22,13 +22,16 @@ const maxMessage = 64 * 1024
 
 // Reader reads a byte stream, plain or in frames, through one buffer. The
 // first error sticks: later calls return zero values and [Reader.Err] the
-// error. It is for one goroutine.
+// error, a [proto.Gone] where the source has ended. It is for one goroutine.
 type Reader struct {
 	src     io.Reader
 	buf     []byte
-	r, w    int // unread raw bytes are buf[r:w]
-	err     error
+	r, w    int   // unread raw bytes are buf[r:w]
+	err     error // as the source has given it
 	scratch [8]byte
+	lost    bool // err is the source's
+
+	unflushed bool // err is onBlock's
 
 	mux       bool
 	frame     int // payload bytes of the current data frame still to come
@@ -56,16 +59,38 @@ func (r *Reader) StopMux() error {
 		return r.Fail(fmt.Errorf("multiplexed stream: a frame goes on for %d bytes where frames end", r.frame))
 	}
 	r.mux = false
-	return r.err
+	return r.Err()
 }
 
 // OnBlock sets a function that is called before a read from the source, so
 // that what the peer waits for can be flushed.
 func (r *Reader) OnBlock(f func() error) { r.onBlock = f }
 
+// Resume has reading go on where nothing but the function of [Reader.OnBlock] has
+// failed, which is not called any more: the source may still have something.
+func (r *Reader) Resume() {
+	r.onBlock = nil
+	if r.unflushed {
+		r.err, r.unflushed = nil, false
+	}
+}
+
 // Err returns the first error; io.EOF inside a value or a frame has become
 // io.ErrUnexpectedEOF.
-func (r *Reader) Err() error { return r.err }
+func (r *Reader) Err() error {
+	if r.lost {
+		return hangup(r.err)
+	}
+	return r.err
+}
+
+// readErr is Err for those who call Read, to whom io.EOF is a value.
+func (r *Reader) readErr() error {
+	if r.err == io.EOF {
+		return io.EOF
+	}
+	return r.Err()
+}
 
 // Total returns the raw bytes read so far, frame headers included.
 func (r *Reader) Total() int64 { return r.total }
@@ -97,7 +122,7 @@ func (r *Reader) PrimeMore() ([]byte, error) {
 	n, err := r.src.Read(r.buf[r.w:])
 	r.total += int64(n)
 	r.w += n
-	return r.buf[r.r:r.w], err
+	return r.buf[r.r:r.w], hangup(err)
 }
 
 // makeRoom moves unread bytes to the buffer's start if they reach its end.
@@ -117,7 +142,7 @@ func (r *Reader) Fail(err error) error {
 	if r.err == nil {
 		r.err = err
 	}
-	return r.err
+	return r.Err()
 }
 
 // fill reads more raw bytes; false means that there is an error.
@@ -126,32 +151,33 @@ func (r *Reader) fill() bool {
 		return false
 	}
 	r.makeRoom()
-	n, err := r.readSource(r.buf[r.w:])
+	n := r.readSource(r.buf[r.w:])
 	r.w += n
-	if n == 0 && err != nil {
-		r.err = err
-	}
 	return n > 0
 }
 
-// readSource reads from the source, with the hook before and the count after.
-func (r *Reader) readSource(p []byte) (int, error) {
+// readSource reads from the source, with the hook before and the count after. 0
+// means that there is an error.
+func (r *Reader) readSource(p []byte) int {
 	if r.onBlock != nil {
 		if err := r.onBlock(); err != nil {
-			return 0, err
+			r.err, r.unflushed = err, true
+			return 0
 		}
 	}
 	for range 100 {
 		n, err := r.src.Read(p)
 		r.total += int64(n)
 		if n > 0 {
-			return n, nil
+			return n
 		}
 		if err != nil {
-			return 0, err
+			r.err, r.lost = err, true
+			return 0
 		}
 	}
-	return 0, io.ErrNoProgress
+	r.err = io.ErrNoProgress
+	return 0
 }
 
 // header makes the buffer hold payload of a data frame, handling the messages
@@ -296,28 +322,25 @@ func (r *Reader) Full(p []byte) bool {
 // empty buffer go past it.
 func (r *Reader) Read(p []byte) (int, error) {
 	if r.err != nil || len(p) == 0 {
-		return 0, r.err
+		return 0, r.readErr()
 	}
 	if r.mux && r.frame == 0 && !r.header() {
-		return 0, r.err
+		return 0, r.readErr()
 	}
 	if r.mux && len(p) > r.frame {
 		p = p[:r.frame]
 	}
 	if r.r == r.w && len(p) >= len(r.buf)/2 {
-		n, err := r.readSource(p)
-		if err != nil {
-			r.err = err
-		}
+		n := r.readSource(p)
 		r.consumed(p[:n])
 		if r.mux {
 			r.eofInside()
 		}
-		return n, r.err
+		return n, r.readErr()
 	}
 	q := r.payload()
 	if q == nil {
-		return 0, r.err
+		return 0, r.readErr()
 	}
 	n := copy(p, q)
 	r.consume(n)

@@ -101,7 +101,7 @@ func TestEndInsideAFrame(t *testing.T) {
 			r := from(stream[:cut])
 			r.StartMux(nil)
 			err := read(r)
-			if clean[cut] && err != nil || !clean[cut] && err != io.ErrUnexpectedEOF {
+			if clean[cut] && err != nil || !clean[cut] && !(errors.Is(err, io.ErrUnexpectedEOF) && proto.IsGone(err)) {
 				t.Errorf("cut at %d, %s: %v", cut, name, err)
 			}
 		}
@@ -130,7 +130,7 @@ func TestReadsOfEverySize(t *testing.T) {
 			}
 			got.Write(p)
 		}
-		if got.String() != data || r.Err() != io.ErrUnexpectedEOF {
+		if got.String() != data || !errors.Is(r.Err(), io.ErrUnexpectedEOF) {
 			t.Errorf("Next(%d): %v, %d bytes", size, r.Err(), got.Len())
 		}
 	}
@@ -201,7 +201,7 @@ func TestPrime(t *testing.T) {
 			t.Errorf("again: %q, %v", p, err)
 		}
 	}
-	if p, err := r.PrimeMore(); string(p) != "abc" || err != io.EOF {
+	if p, err := r.PrimeMore(); string(p) != "abc" || !errors.Is(err, io.EOF) {
 		t.Errorf("at the end: %q, %v", p, err)
 	}
 	if got := r.Line('c', 10, "x"); got != "ab" || r.Err() != nil || r.Total() != 3 {
@@ -241,5 +241,30 @@ func TestReplaceReader(t *testing.T) {
 	r.Replace(strings.NewReader("cd"))
 	if got := string([]byte{r.Byte(), r.Byte(), r.Byte()}); got != "bcd" || r.Err() != nil {
 		t.Errorf("%q, %v", got, r.Err())
+	}
+}
+
+// What the peer has said before it stopped listening can be had after OnBlock's
+// function has failed.
+func TestResume(t *testing.T) {
+	gone := hangup(io.ErrClosedPipe)
+	for _, size := range []int{1, 400} { // through the buffer, and past it
+		r := from([]byte(strings.Repeat("x", 400)))
+		r.OnBlock(func() error { return gone })
+		if n, err := r.Read(make([]byte, size)); n != 0 || err != gone {
+			t.Errorf("%d bytes, %v", n, err)
+		}
+		r.Resume()
+		if n, err := r.Read(make([]byte, size)); n != size || err != nil {
+			t.Errorf("then %d bytes, %v", n, err)
+		}
+	}
+	r := from(nil)
+	if r.Byte(); !errors.Is(r.Err(), io.ErrUnexpectedEOF) {
+		t.Error(r.Err())
+	}
+	r.Resume()
+	if r.Err() == nil {
+		t.Error("the source's own end is forgotten")
 	}
 }

@@ -58,7 +58,8 @@ func (w *Writer) StopMux() error {
 	return err
 }
 
-// Err returns the first error of the destination. Like Write it is for the owner.
+// Err returns the first error of the destination, a [proto.Gone] where nobody reads
+// there any more. Like Write it is for the owner.
 func (w *Writer) Err() error { return w.err }
 
 // Framed reports whether what is written goes into frames.
@@ -258,7 +259,7 @@ func (w *Writer) send() {
 	w.total += int64(n)
 	w.buf = w.buf[:0]
 	if err != nil {
-		w.fail(err)
+		w.fail(hangup(err))
 	}
 }
 

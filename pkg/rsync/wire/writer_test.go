@@ -191,19 +191,19 @@ func TestWriterErrorSticks(t *testing.T) {
 	w := NewWriter(&brokenPipe{after: 600}, 512)
 	w.StartMux()
 	_, err := w.Write(make([]byte, 5000))
-	if err != io.ErrClosedPipe {
+	if !errors.Is(err, io.ErrClosedPipe) || !proto.IsGone(err) {
 		t.Fatalf("%v", err)
 	}
-	if _, err := w.Write([]byte("x")); err != io.ErrClosedPipe {
+	if _, err := w.Write([]byte("x")); !errors.Is(err, io.ErrClosedPipe) {
 		t.Errorf("later write: %v", err)
 	}
-	if err := w.FillFrom(nil, 1, func([]byte) error { return nil }); err != io.ErrClosedPipe {
+	if err := w.FillFrom(nil, 1, func([]byte) error { return nil }); !errors.Is(err, io.ErrClosedPipe) {
 		t.Errorf("later fill: %v", err)
 	}
 	if w.Message(proto.TagInfo, nil) {
 		t.Error("later message")
 	}
-	if err := w.Flush(); err != io.ErrClosedPipe {
+	if err := w.Flush(); !errors.Is(err, io.ErrClosedPipe) {
 		t.Errorf("later flush: %v", err)
 	}
 }
