@@ -189,9 +189,7 @@ func TestLastGood(t *testing.T) {
 		"login page": to("http://" + page.host + "/login"), "loop": to("/dists/stable/Release"), "private address": to("http://127.0.0.2/x"),
 		"nothing": says(""), "two lengths": says("HTTP/1.1 200 OK\r\nContent-Length: 7\r\nContent-Length: 8\r\n\r\nwrong!!"),
 	} {
-		up.mu.Lock()
-		up.answer = bad
-		up.mu.Unlock()
+		up.becomes(bad)
 		a := f.get(t, at)
 		got, err := os.ReadFile(f.dir + "/" + up.host + "/dists/stable/Release")
 		if a.code != 200 || a.body != "release" || a.header.Get("X-Cache") != "STALE" || err != nil || string(got) != "release" {

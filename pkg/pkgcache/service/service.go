@@ -5,6 +5,7 @@ package service
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -185,10 +186,15 @@ func (s *Service) transport() *http.Transport {
 		IdleConnTimeout: 90 * time.Second, TLSHandshakeTimeout: 20 * time.Second, ResponseHeaderTimeout: s.set.Stall,
 		MaxResponseHeaderBytes: 256 << 10, Proxy: http.ProxyFromEnvironment,
 	}
-	t.RegisterProtocol("ftp", &pkgcache.FTP{Dial: reach.DialContext, Timeout: 2 * s.set.Stall})
+	var ftp http.RoundTripper = &pkgcache.FTP{Dial: reach.DialContext, Timeout: 2 * s.set.Stall}
 	if s.set.Parent != nil {
 		t.Proxy = http.ProxyURL(s.set.Parent)
+		way := t.Clone()
+		way.Proxy, way.DialContext = nil, (&net.Dialer{Timeout: 30 * time.Second}).DialContext
+		way.ForceAttemptHTTP2, way.TLSNextProto = false, map[string]func(string, *tls.Conn) http.RoundTripper{}
+		ftp = &pkgcache.Parent{URL: s.set.Parent, Way: way}
 	}
+	t.RegisterProtocol("ftp", ftp)
 	// The way to a proxy is the administrator's word: it may be private. What
 	// the proxy then connects to is for it to judge.
 	direct := t.DialContext

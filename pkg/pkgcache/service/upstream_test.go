@@ -79,6 +79,13 @@ func (u *raw) serve(c net.Conn) {
 	answer(c, r)
 }
 
+// becomes has it answer otherwise.
+func (u *raw) becomes(answer func(c net.Conn, r *http.Request)) {
+	u.mu.Lock()
+	u.answer = answer
+	u.mu.Unlock()
+}
+
 // says makes an answer of fixed text.
 func says(text string) func(net.Conn, *http.Request) {
 	return func(c net.Conn, _ *http.Request) { _, _ = io.WriteString(c, text) }
