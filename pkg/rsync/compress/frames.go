@@ -1,10 +1,6 @@
 package compress
 
-import (
-	"io"
-
-	"github.com/klauspost/compress/zstd"
-)
+import "io"
 
 // A run of literals that is longer than a frame goes on in frames of its own,
 // which several processors make at once: any receiver of zstd takes one frame
@@ -15,7 +11,7 @@ const frameSize = 4 << 20 // bytes of literals
 // frames makes frames in the background and writes them in order. It is for one
 // goroutine.
 type frames struct {
-	enc     *zstd.Encoder
+	encode  func(src, dst []byte) []byte // makes a frame; from several goroutines
 	workers int
 	out     io.Writer
 
@@ -26,7 +22,8 @@ type frames struct {
 
 type frame struct {
 	literals, packed []byte
-	done             chan struct{} // gets one when packed is there
+	fault            any           // what the encoder has panicked with
+	done             chan struct{} // gets one when packed or fault is there
 }
 
 // add takes literals.
@@ -67,8 +64,11 @@ func (f *frames) start() error {
 	f.filling = nil
 	f.working = append(f.working, fr)
 	go func() {
-		fr.packed = f.enc.EncodeAll(fr.literals, fr.packed[:0])
-		fr.done <- struct{}{}
+		defer func() {
+			fr.fault = recover()
+			fr.done <- struct{}{}
+		}()
+		fr.packed = f.encode(fr.literals, fr.packed[:0])
 	}()
 	return nil
 }
@@ -78,6 +78,9 @@ func (f *frames) write() error {
 	fr := f.working[0]
 	<-fr.done
 	f.working = f.working[:copy(f.working, f.working[1:])]
+	if fr.fault != nil {
+		panic(fr.fault) // where the session contains it, not the process
+	}
 	_, err := f.out.Write(fr.packed)
 	fr.literals = fr.literals[:0]
 	f.spare = append(f.spare, fr)

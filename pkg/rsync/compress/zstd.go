@@ -82,7 +82,7 @@ func (e *zstdEncoder) framed(p []byte) error {
 		if err != nil {
 			return err
 		}
-		e.frames = &frames{enc: enc, workers: e.workers(), out: e.out}
+		e.frames = &frames{encode: enc.EncodeAll, workers: e.workers(), out: e.out}
 	}
 	if e.enc != nil {
 		if err := e.enc.Close(); err != nil {

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/empegsync/empegsync/pkg/rsync/checksum"
+	"github.com/empegsync/empegsync/pkg/rsync/proto"
+	"github.com/empegsync/empegsync/pkg/rsync/wire"
 )
 
 // TestChosenSums: sums that are chosen so that all are alike, or fall into one
@@ -34,6 +36,20 @@ func TestChosenSums(t *testing.T) {
 		}
 		if st.Walked < (size-block)*maxChain {
 			t.Errorf("%s: the sums do not collide, so that nothing is shown: %+v", name, st)
+		}
+	}
+}
+
+// Heads that make no sense are refused before anything is made for them.
+func TestHeadsRefused(t *testing.T) {
+	for _, h := range []Head{
+		{Count: -1, Block: 700, SumLen: 2}, {Count: 1<<31 - 1, Block: 700, SumLen: 16}, {Count: 1, SumLen: 2}, {Count: 1, Block: -700, SumLen: 2},
+		{Count: 1, Block: proto.MaxBlock + 1, SumLen: 2}, {Count: 1, Block: 700, SumLen: -2}, {Count: 1, Block: 700, SumLen: 17},
+		{Count: 1, Block: 700}, // with the rolling sum alone every block could be taken for another
+		{Count: 2, Block: 700, SumLen: 2, Remainder: 701}, {Count: 2, Block: 700, SumLen: 2, Remainder: -1},
+	} {
+		if got, err := ReadHead(wire.NewReader(bytes.NewReader(h.Append(nil, limits)), 0), limits); err == nil {
+			t.Errorf("%+v is taken as %+v", h, got)
 		}
 	}
 }

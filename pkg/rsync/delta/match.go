@@ -58,21 +58,49 @@ type index struct {
 
 const hashMul = 0x9e3779b1 // 2^32 / golden ratio
 
-func newIndex(sig *Signature) *index {
+// Buffers are what a search works in, for one search after another: most files
+// are small, and what one takes would cost more than the file. The zero value
+// is ready. They are for one goroutine.
+type Buffers struct {
+	buf         []byte
+	heads, next []int32
+	bits        []uint64
+	full        []byte
+}
+
+// mostKept is how much stays for the next file, in bytes of each buffer: a large
+// file's are let go.
+const mostKept = 1 << 20
+
+// grown gives n elements of what buf has room for, or of a new one, which stays
+// unless it is large.
+func grown[T any](buf *[]T, n int, size int) []T {
+	if n <= cap(*buf) {
+		return (*buf)[:n]
+	}
+	made := make([]T, n)
+	if n*size <= mostKept {
+		*buf = made
+	}
+	return made
+}
+
+func (b *Buffers) index(sig *Signature) *index {
 	size := bits.Len32(uint32(sig.Count))
 	buckets := min(max(size, 6), 24)
 	bloom := min(max(size+4, 9), 27)
 	ix := &index{
 		sig:   sig,
-		heads: make([]int32, 1<<buckets),
-		next:  make([]int32, sig.Count),
-		bits:  make([]uint64, 1<<(bloom-6)),
+		heads: grown(&b.heads, 1<<buckets, 4),
+		next:  grown(&b.next, int(sig.Count), 4),
+		bits:  grown(&b.bits, 1<<(bloom-6), 8),
 		shift: uint(32 - buckets),
 		bloom: uint(32 - bloom),
 	}
 	for i := range ix.heads {
 		ix.heads[i] = -1
 	}
+	clear(ix.bits)
 	for i := sig.Count - 1; i >= 0; i-- { // so that a bucket lists them in order
 		h := sig.weak[i] * hashMul
 		b := h >> ix.bloom
@@ -126,14 +154,21 @@ type matcher struct {
 	kept map[int32]bool // with InPlace: blocks that stand where they stood
 }
 
+// Search does what [Buffers.Search] does, once.
+func Search(src io.Reader, sig *Signature, sums *checksum.Blocks, whole hash.Hash, out TokenWriter) (Stats, error) {
+	return new(Buffers).Search(src, sig, sums, whole, out)
+}
+
 // Search reads src, writes it to out as literals and matches of sig's blocks,
 // and feeds all of it to whole (match.c:match_sums).
-func Search(src io.Reader, sig *Signature, sums *checksum.Blocks, whole hash.Hash, out TokenWriter) (Stats, error) {
+func (b *Buffers) Search(src io.Reader, sig *Signature, sums *checksum.Blocks, whole hash.Hash, out TokenWriter) (Stats, error) {
 	m := &matcher{
-		index: newIndex(sig), sums: sums, whole: whole, out: out, src: src,
-		buf: make([]byte, window(sig.Block)),
+		index: b.index(sig), sums: sums, whole: whole, out: out, src: src,
+		buf: grown(&b.buf, min(window(sig.Block), mostKept), 1), full: b.full,
 	}
-	if err := m.run(); err != nil {
+	err := m.run()
+	b.full = m.full
+	if err != nil {
 		return m.stats, err
 	}
 	return m.stats, out.End()
@@ -148,7 +183,10 @@ func (m *matcher) refill() error {
 		m.pos -= m.lit
 		m.lit = 0
 	}
-	for m.end < len(m.buf) && !m.eof {
+	for !m.eof {
+		if m.end == len(m.buf) && !m.widen() {
+			break
+		}
 		n, err := m.src.Read(m.buf[m.end:])
 		m.end += n
 		if err == io.EOF || n == 0 && err == nil {
@@ -158,6 +196,19 @@ func (m *matcher) refill() error {
 		}
 	}
 	return nil
+}
+
+// widen gives a full buffer more room, up to the window. The peer says how large
+// that is: it takes no more memory than there is of the file.
+func (m *matcher) widen() bool {
+	most := window(m.sig.Block)
+	if len(m.buf) >= most {
+		return false
+	}
+	wider := make([]byte, min(2*len(m.buf), most))
+	copy(wider, m.buf[:m.end])
+	m.buf = wider
+	return true
 }
 
 func (m *matcher) run() error {

@@ -39,7 +39,7 @@ func ReadSignature(r *wire.Reader, h Head) (*Signature, error) {
 func WriteSums(w io.Writer, basis io.ReaderAt, h Head, sums *checksum.Blocks, buf []byte) ([]byte, error) {
 	const target = 64 * 1024
 	perRead := max(int32(1), target/max(h.Block, 1))
-	need := int(perRead) * int(h.Block)
+	need := int(min(int64(perRead)*int64(h.Block), h.Size())) // -B may be larger than the file
 	if cap(buf) < need {
 		buf = make([]byte, need)
 	}

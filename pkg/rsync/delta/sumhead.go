@@ -137,8 +137,8 @@ func ReadHead(r *wire.Reader, lim SumLimits) (Head, error) {
 		return Head{}, fmt.Errorf("sum head: %d blocks", h.Count)
 	case h.Block < 0 || h.Block > lim.MaxSize || h.Block == 0 && h.Count > 0:
 		return Head{}, fmt.Errorf("sum head: blocks of %d bytes, up to %d are allowed", h.Block, lim.MaxSize)
-	case h.SumLen < 0 || h.SumLen > lim.Size:
-		return Head{}, fmt.Errorf("sum head: strong sums of %d bytes, up to %d are allowed", h.SumLen, lim.Size)
+	case h.SumLen < 0 || h.SumLen > lim.Size || h.SumLen == 0 && h.Count > 0:
+		return Head{}, fmt.Errorf("sum head: strong sums of %d bytes for %d blocks, 1 to %d are allowed", h.SumLen, h.Count, lim.Size)
 	case h.Remainder < 0 || h.Remainder > h.Block:
 		return Head{}, fmt.Errorf("sum head: last block of %d bytes, the others have %d", h.Remainder, h.Block)
 	case int64(h.Count)*int64(4+h.SumLen) > maxSumBytes:

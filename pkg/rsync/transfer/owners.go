@@ -84,12 +84,19 @@ func newOwners(l *filelist.List, opt *options.Options, here Accounts, nameless, 
 	return o, nil
 }
 
+// mostNames bounds how many names of users, or of groups, are kept: lists of files
+// bring no more, but access control lists go on as long as the sender likes.
+const mostNames = 1 << 17
+
 // learn remembers the name of one of the sender's ids.
 func (m *idMap) learn(id uint32, name string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.names == nil {
 		m.names = map[uint32]string{}
+	}
+	if _, ok := m.names[id]; !ok && len(m.names) >= mostNames {
+		return
 	}
 	m.names[id] = name
 	delete(m.known, id)
@@ -120,8 +127,12 @@ func (m *idMap) named(id uint32) uint32 {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	to, ok := m.known[id]
-	if !ok {
-		to = m.find(id, m.names[id])
+	if ok {
+		return to
+	}
+	name := m.names[id]
+	to = m.find(id, name)
+	if name != "" { // there are so many of these at most; without a name nothing is looked up
 		m.known[id] = to
 	}
 	return to

@@ -66,3 +66,56 @@ func FuzzIDRules(f *testing.F) {
 		m.local(7)
 	})
 }
+
+// Each name is looked up once, and what is kept is bounded by the names, not by
+// how many ids a peer makes up.
+func TestIDsFromAHostilePeer(t *testing.T) {
+	lookups := 0
+	m := idMap{mapped: true, known: map[uint32]uint32{}, lookup: func(string) (uint32, bool) {
+		lookups++
+		return 0, false
+	}}
+	m.learn(7, "nobody here")
+	for range 3 {
+		for id := range uint32(100_000) {
+			if got := m.local(id + 1); got != id+1 {
+				t.Fatalf("%d becomes %d", id+1, got)
+			}
+		}
+	}
+	if lookups != 1 || len(m.known) != 1 {
+		t.Errorf("%d lookups for one name, and %d ids are kept", lookups, len(m.known))
+	}
+	for id := range uint32(mostNames + 100) {
+		m.learn(id, "x")
+	}
+	if len(m.names) != mostNames {
+		t.Errorf("%d names are kept, not %d", len(m.names), mostNames)
+	}
+	m.learn(8, "y") // one that is known gets its new name
+	if m.names[8] != "y" {
+		t.Errorf("8 is called %q", m.names[8])
+	}
+}
+
+// A sender looks each id up once, whether or not it has a name.
+func TestSentIDsAreLookedUpOnce(t *testing.T) {
+	lookups := map[uint32]int{}
+	n := newNames(func(id uint32) string {
+		lookups[id]++
+		return map[uint32]string{3: "ann"}[id]
+	})
+	for range 4 {
+		for id := range uint32(10) {
+			n.add(id)
+		}
+	}
+	for id, times := range lookups {
+		if times != 1 {
+			t.Errorf("%d is looked up %d times", id, times)
+		}
+	}
+	if len(n.list) != 1 || n.list[0].Name != "ann" {
+		t.Errorf("named: %v", n.list)
+	}
+}

@@ -220,6 +220,10 @@ func (f *fileReceiver) readBlock(basis *rootfs.File, head delta.Head, block int3
 	}
 	n := int(head.Len(block))
 	if cap(f.block) < n {
+		// The sender says how large blocks are: there must be one.
+		if end := basis.End(); end < head.Offset(block)+int64(n) {
+			return nil, io.ErrUnexpectedEOF
+		}
 		f.block = make([]byte, n)
 	}
 	p := f.block[:n]

@@ -24,6 +24,7 @@ type sender struct {
 	walker  *walker
 	current *part // that the last request was for
 	sums    *checksum.Blocks
+	search  delta.Buffers
 	whole   hash.Hash
 	phase   int
 	scratch []byte
@@ -242,7 +243,7 @@ func (s *sender) sendFile(it item, e *filelist.Entry, sig *delta.Signature, lim 
 		err = s.sendWhole(e, src)
 	default:
 		var st delta.Stats
-		st, err = delta.Search(src, sig, s.sums, s.whole, s.tokens)
+		st, err = s.search.Search(src, sig, s.sums, s.whole, s.tokens)
 		s.stats.Literal += st.Literal
 		s.stats.Matched += st.Matched
 		s.hits += st.Hits

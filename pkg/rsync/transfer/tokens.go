@@ -102,10 +102,14 @@ func (t *tokenReader) seeNothing(n int32) {
 	if t.packed == nil {
 		return
 	}
-	if len(t.zeros) < int(n) {
-		t.zeros = make([]byte, n)
+	if t.zeros == nil {
+		t.zeros = make([]byte, proto.LiteralChunk)
 	}
-	t.packed.See(t.zeros[:n])
+	for n > 0 {
+		p := t.zeros[:min(int(n), len(t.zeros))]
+		t.packed.See(p)
+		n -= int32(len(p))
+	}
 }
 
 func (t *tokenReader) close() {

@@ -213,6 +213,12 @@ type common struct {
 	peerDeleted [5]int // deletions that the peer has told of
 }
 
+// largestBlock is the largest block of a file that this machine takes, in bytes:
+// each end holds one in memory. Below version 30 a user may ask for half a
+// gigabyte with -B, which a 32-bit board does not have; no size that an rsync
+// chooses itself comes near.
+const largestBlock = 16 << 20 << (5 * (^uint(0) >> 63))
+
 func newCommon(l Link, opt *options.Options, rules Rules, obs Observer) *common {
 	c := &common{
 		Link: l, opt: opt, rules: rules, obs: obs, mostMemory: memory(opt),
@@ -229,7 +235,7 @@ func newCommon(l Link, opt *options.Options, rules Rules, obs Observer) *common 
 		Pass:    proto.ShortSumBytes,
 	}
 	if !l.Caps.VarInts {
-		c.limits.MaxSize = proto.MaxBlockOld
+		c.limits.MaxSize = min(proto.MaxBlockOld, largestBlock)
 	}
 	return c
 }
