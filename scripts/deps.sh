@@ -23,6 +23,10 @@ git|git|required|tells the version
 curl|curl|required|a client of the package cache
 /usr/bin/wget|wget|required|a client of the package cache
 apt-get|apt|required|a client of the package cache
+pacman|pacman-package-manager|required|a client of the package cache
+dnf|dnf|required|a client of the package cache
+createrepo_c|createrepo-c|required|makes a repository for dnf
+rpmbuild|rpm|required|makes a package for dnf to fetch
 dpkg-deb|dpkg|required|makes a package for apt to fetch
 /usr/lib/python3/dist-packages/pyftpdlib|python3-pyftpdlib|required|an FTP server for the package cache to fetch from
 qemu-system-arm|qemu-system-arm|optional|make vmtest and make image run boards in it
