@@ -35,22 +35,24 @@ func newPatients(t *testing.T) *accounts {
 		must(t, err)
 		must(t, os.Symlink(where, "/home/bare/bin/"+program))
 	}
-	a.write("/home/keeper/rsyncd.conf", "use chroot = no\n[music]\npath = "+kept+"\n")
+	a.write("/home/keeper/rsyncd.conf", "use chroot = no\nmax connections = 1\nlock file = /home/keeper/lock\n[music]\npath = "+kept+"\n"+
+		"[private]\npath = "+kept+"\nauth users = nobody\nsecrets file = /home/keeper/secrets\n[upload]\npath = "+kept+"\nread only = no\n")
 	for _, user := range []string{"keeper", "motd", "bashrc", "guest", "bare"} {
 		a.host(user, user, "")
 	}
 	a.host("tty", "keeper", "", "RequestTTY force")
 	a.host("daemon", "keeper", `command="rsync --server --daemon ."`)
-	for name, words := range map[string]string{"gone": "rrsync /home/keeper/none", "ro": "rrsync -ro " + kept, "wo": "rrsync -wo " + kept, "rw": "rrsync " + kept} {
+	for name, words := range map[string]string{"gone": "rrsync /home/keeper/none", "ro": "rrsync -ro " + kept, "wo": "rrsync -wo " + kept, "rw": "rrsync " + kept, "no-del": "rrsync -no-del " + kept} {
 		a.host(name, "keeper", `restrict,command="`+words+`"`)
 	}
 	must(t, os.Symlink(os.Getenv(binaryVar), "/home/keeper/ours"))
 	a.host("our-daemon", "keeper", `command="/home/keeper/ours rsync --server --daemon ."`)
 	a.host("our-wo", "keeper", `restrict,command="/home/keeper/ours rrsync -wo -append `+kept+`"`)
+	a.host("our-rw", "keeper", `restrict,command="/home/keeper/ours rrsync `+kept+`"`)
 	a.host("our-named", "keeper", `restrict,command="/home/keeper/ours rrsync -ro one=/home/keeper/data two=/home/keeper/data"`)
 	a.host("fixed", "keeper", `command="rsync --server --sender -vnlogDtprxz --numeric-ids . `+kept+`/"`)
 	a.host("other", "keeper", `command="echo Hello, I am a command"`)
-	for _, host := range []string{"keeper", "motd", "bashrc", "bare", "ro", "wo", "rw", "our-wo", "our-named", "daemon", "our-daemon"} {
+	for _, host := range []string{"keeper", "motd", "bashrc", "bare", "ro", "wo", "rw", "our-wo", "our-rw", "no-del", "our-named", "daemon", "our-daemon"} {
 		a.connect(host)
 	}
 	return a
@@ -81,13 +83,16 @@ func TestUncleanShells(t *testing.T) {
 			[]string{"at /opt/none/rsync there", "--rsync-path"}},
 		{"gone", nil, "", false, []string{"ok       forced", "failed   protocol", "forced command has refused", "/home/keeper/none", "authorized_keys"},
 			[]string{"forced command has refused", "/home/keeper/none", "authorized_keys"}},
-		{"ro", nil, "", true, []string{"ok       forced", "ok       protocol", "it may read there, and not write", "paths begin there: ro:", "a backup would work"}, nil},
-		{"wo", nil, "", true, []string{"ok       protocol", "it may write there, and not read"}, []string{"reading from write-only server is not allowed"}},
-		{"rw", nil, "", true, []string{"it may read and write there"}, nil},
-		{"our-wo", nil, "", true, []string{"ok       protocol", "it may write there, and not read"}, []string{"may only write"}},
-		{"our-named", nil, "one/", false, []string{"ok       protocol", "failed   rights", "one, two"}, nil},
-		{"daemon", nil, kept, true, []string{"ok       daemon", "write two colons", "its modules: music"}, []string{"daemon's greeting", "HOST::MODULE/PATH"}},
-		{"our-daemon", nil, kept, true, []string{"ok       daemon", "write two colons", "its modules: music"}, []string{"daemon's greeting", "HOST::MODULE/PATH"}},
+		{"ro", nil, "", true, []string{"ok       forced", "ok       protocol", "it may read there, and not write; paths begin there: ro:", "a list came from there; nothing may be written", "a backup would work"}, nil},
+		{"wo", nil, "", true, []string{"ok       protocol", "it may write there, and not read", "a file went there and was removed again; it may not be read back"}, []string{"reading from write-only server is not allowed"}},
+		{"rw", nil, "", true, []string{"it may read and write there", "a file went there, came back the same, and was removed again"}, nil},
+		{"our-rw", nil, "", true, []string{"it may read and write there", "a file went there, came back the same, and was removed again"}, nil},
+		{"no-del", nil, "", true, []string{"it may read and write there", "skipped  round trip no file was sent", "--delete has been disabled", "--leave"}, nil},
+		{"our-wo", nil, "", true, []string{"ok       protocol", "it may write there, and not read", "skipped  round trip no file was sent", "does not allow --delete"}, []string{"may only write"}},
+		{"our-named", nil, "one/", true, []string{"ok       protocol", "folders with names: our-named:one/ our-named:two/", "one/: it may read there, and not write", "two/: it may read there"}, nil},
+		{"daemon", nil, kept, true, []string{"ok       daemon", "write two colons", "its modules: music, private, upload", "music: it may read there, and not write; paths begin there: daemon::music",
+			"upload: a file went there, came back the same, and was removed again", "warning  protocol", "a backup would work"}, []string{"daemon's greeting", "HOST::MODULE/PATH"}},
+		{"our-daemon", nil, kept, true, []string{"ok       daemon", "write two colons", "its modules: music, private, upload", "upload: a file went there, came back the same, and was removed again", "warning  protocol"}, []string{"daemon's greeting", "HOST::MODULE/PATH"}},
 		{"fixed", nil, "", false, []string{"failed   forced", "one fixed rsync", "authorized_keys"}, nil},
 		{"other", nil, "", false, []string{"failed   shell", "forced command runs in the place of what is asked for", "Hello"}, []string{"Hello, I am a command"}},
 	} {
@@ -116,8 +121,28 @@ func TestUncleanShells(t *testing.T) {
 			}
 		}
 	}
-	if left, err := filepath.Glob("/home/keeper/data/*"); err != nil || len(left) != 1 {
+	for place, c := range map[string]struct {
+		says  string
+		works bool
+	}{
+		"our-named:two/": {"it may read there, and not write; paths begin there: our-named:two/", true}, "our-named:three/": {"one, two", false},
+		"rw:none/": {"name a folder that is there", false}, "keeper:none": {"name a folder that is there", false}, "keeper:data": {"a backup would work", true},
+		"our-daemon::upload/": {"removed again", true}, "daemon::none": {"none", false},
+	} {
+		if r := call(t, "doctor", "-e", "ssh -q", place); (r.code == 0) != c.works || !strings.Contains(r.out, c.says) || strings.Contains(r.out, "folders with names") {
+			t.Errorf("%s: want %q: %s", place, c.says, r)
+		}
+	}
+	if left, err := os.ReadDir(kept); err != nil || len(left) != 1 {
 		t.Errorf("the doctor has left something behind: %q %v", left, err)
+	}
+	for _, host := range []string{"our-wo", "no-del"} {
+		r := call(t, "doctor", "--leave", "-e", "ssh -q", host)
+		if left, err := filepath.Glob(kept + "/.empegsync-doctor*/probe"); r.code != 0 || !strings.Contains(r.out, "stays there, as --leave says") || err != nil || len(left) != 1 {
+			t.Errorf("--leave leaves %q, %v: %s", left, err, r)
+		} else {
+			must(t, os.RemoveAll(filepath.Dir(left[0])))
+		}
 	}
 }
 
@@ -148,7 +173,7 @@ func TestDoctorRefused(t *testing.T) {
 			t.Errorf("want %q: %s", c.want, r)
 		}
 	}
-	for _, bad := range []string{"host:", "rsync://host", "a/b", ""} {
+	for _, bad := range []string{"host::", "rsync://host", "rsync://host/music", "a/b", ""} {
 		call(t, "doctor", bad).contains(t, 2, "host")
 	}
 	call(t, "doctor", "-e", "/nonexistent/shell", "h").expect(t, 1, "/nonexistent/shell", "--rsh")

@@ -43,7 +43,9 @@ type Report struct {
 
 // Job is one visit. Its fields are set before [Job.Run].
 type Job struct {
-	Host    client.Remote    // User and Host
+	Host    client.Remote    // User and Host; Path where one folder is to be tried
+	Module  string           // what to try of a daemon, MODULE or MODULE/PATH; "": all that it lists
+	Leave   bool             // send a file even where it cannot be removed again
 	Options *options.Options // of which Shell, RsyncPath, Protocol and Family count
 	Shell   client.Shell     // its Stderr is not used
 	Timeout time.Duration    // of each check
@@ -60,7 +62,7 @@ type visit struct {
 // Run goes through all checks. The error is about this side alone.
 func (j *Job) Run(ctx context.Context) (Report, error) {
 	v := &visit{Job: j, report: Report{Host: j.Host.Host}}
-	v.Host.Shell = true
+	v.Host.Shell, v.Host.Module = true, ""
 	if j.Host.User != "" {
 		v.report.Host = j.Host.User + "@" + j.Host.Host
 	}
@@ -133,7 +135,7 @@ func (v *visit) all(ctx context.Context) error {
 	if err := v.clock(ctx); err != nil {
 		return err
 	}
-	if v.protocol(ctx, ".") {
+	if v.protocol(ctx) {
 		return v.roundTrip(ctx)
 	}
 	return nil

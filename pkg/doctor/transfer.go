@@ -2,11 +2,13 @@ package doctor
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/empegsync/empegsync/pkg/rsync/client"
@@ -18,7 +20,10 @@ import (
 )
 
 // listener keeps what a transfer has to say.
-type listener struct{ text bytes.Buffer }
+type listener struct {
+	text    bytes.Buffer
+	deleted []string
+}
 
 // Listed implements transfer.Observer.
 func (l *listener) Listed(int, bool) {}
@@ -30,14 +35,17 @@ func (l *listener) Item(*filelist.Entry, proto.Item) {}
 func (l *listener) Data(*filelist.Entry, int64) {}
 
 // Deleted implements transfer.Observer.
-func (l *listener) Deleted(string, uint32) {}
+func (l *listener) Deleted(name string, _ uint32) { l.deleted = append(l.deleted, name) }
 
 // Message implements transfer.Observer.
 func (l *listener) Message(_ proto.Tag, text string) { fmt.Fprintln(&l.text, text) }
 
 // client makes a client for one transfer with rsync's words.
 func (v *visit) client(words ...string) (*client.Client, *listener, error) {
-	opt, err := options.Parse(append(words, "-q", fmt.Sprintf("--timeout=%d", max(1, int(v.Timeout.Seconds())))))
+	if !slices.Contains(words, "-i") { // which has the other side say what it does
+		words = append(words, "-q")
+	}
+	opt, err := options.Parse(append(words, fmt.Sprintf("--timeout=%d", max(1, int(v.Timeout.Seconds())))))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -64,9 +72,12 @@ func (v *visit) failed(name string, err error, l *listener, fix string) {
 	v.add(name, Failed, fix, "%s", strings.Join(lines, "; "))
 }
 
+// agreement is what a handshake has come to.
+type agreement = *session.Agreed
+
 // attempt is how a small transfer has gone.
 type attempt struct {
-	agreed *session.Agreed // nil: the handshake has failed
+	agreed agreement // nil: the handshake has failed
 	err    error
 	heard  *listener
 }
@@ -75,7 +86,7 @@ type attempt struct {
 func (a attempt) well() bool { return a.agreed != nil && (a.err == nil || client.Partial(a.err)) }
 
 // list lists one place there.
-func (v *visit) list(ctx context.Context, place string) attempt {
+func (v *visit) list(ctx context.Context, p place) attempt {
 	c, l, err := v.client("-r", "--exclude=*") // as a backup does, but of nothing
 	if err != nil {
 		return attempt{err: err, heard: l}
@@ -84,9 +95,7 @@ func (v *visit) list(ctx context.Context, place string) attempt {
 	c.Agreed = func(g session.Agreed) { a.agreed = &g }
 	ctx, stop := context.WithTimeout(ctx, v.Timeout)
 	defer stop()
-	from := v.Host
-	from.Path = place
-	_, a.err = c.ListFiles(ctx, []client.Remote{from}, func(*filelist.Entry) {})
+	_, a.err = c.ListFiles(ctx, []client.Remote{p.Remote}, func(*filelist.Entry) {})
 	if a.err == nil && a.agreed == nil {
 		a.err = errors.New("the session ended early")
 	}
@@ -94,18 +103,26 @@ func (v *visit) list(ctx context.Context, place string) attempt {
 }
 
 // protocol shakes hands and lists one place, which tells what both sides speak.
-func (v *visit) protocol(ctx context.Context, place string) bool {
-	a := v.list(ctx, place)
+func (v *visit) protocol(ctx context.Context) bool {
+	p := v.at(v.Host.Path)
+	a := v.list(ctx, p)
 	if !a.well() {
 		v.failed("protocol", a.err, a.heard, "")
 		return false
 	}
 	v.speak(a.agreed)
+	if a.err != nil && v.Host.Path != "" {
+		v.failed("folder", a.err, a.heard, "name a folder that is there and may be read, or make "+p.shown)
+		return false
+	}
 	return true
 }
 
-// speak tells what both sides have agreed on, and what that covers.
-func (v *visit) speak(a *session.Agreed) {
+// speak tells, once, what both sides have agreed on, and what that covers.
+func (v *visit) speak(a agreement) {
+	if slices.ContainsFunc(v.report.Checks, func(c Check) bool { return c.Name == "protocol" }) {
+		return
+	}
 	choose := func(has bool, yes, no string) string {
 		if has {
 			return yes
@@ -142,10 +159,10 @@ func (v *visit) roundTrip(ctx context.Context) error {
 	if err := os.WriteFile(filepath.Join(here, "probe"), probe(), 0o600); err != nil {
 		return err
 	}
-	went := v.push(ctx, filepath.Join(here, "probe"), there+"/")
+	went := v.push(ctx, filepath.Join(here, "probe"), v.at(there).Remote)
 	if went.err == nil {
 		back := filepath.Join(here, "back")
-		if went = v.pull(ctx, there+"/probe", back); went.err == nil {
+		if went = v.pull(ctx, v.at(there).in("probe"), back); went.err == nil {
 			got, err := os.ReadFile(back)
 			if went.err = err; err == nil && !bytes.Equal(got, probe()) {
 				went.err = errors.New("the file that came back is another one")
@@ -172,7 +189,7 @@ func isTemp(name string) bool {
 }
 
 // push sends a file there, with more of rsync's words.
-func (v *visit) push(ctx context.Context, from, to string, words ...string) attempt {
+func (v *visit) push(ctx context.Context, from string, to client.Remote, words ...string) attempt {
 	c, l, err := v.client(append(words, "-t")...)
 	if err != nil {
 		return attempt{err: err, heard: l}
@@ -186,14 +203,12 @@ func (v *visit) push(ctx context.Context, from, to string, words ...string) atte
 	c.Agreed = func(g session.Agreed) { a.agreed = &g }
 	ctx, stop := context.WithTimeout(ctx, v.Timeout)
 	defer stop()
-	place := v.Host
-	place.Path = to
-	_, a.err = c.Push(ctx, sources, place)
+	_, a.err = c.Push(ctx, sources, to)
 	return a
 }
 
 // pull fetches a file from there.
-func (v *visit) pull(ctx context.Context, from, to string) attempt {
+func (v *visit) pull(ctx context.Context, from client.Remote, to string) attempt {
 	c, l, err := v.client("-t")
 	if err != nil {
 		return attempt{err: err, heard: l}
@@ -205,22 +220,20 @@ func (v *visit) pull(ctx context.Context, from, to string) attempt {
 	defer dest.Root.Close()
 	ctx, stop := context.WithTimeout(ctx, v.Timeout)
 	defer stop()
-	place := v.Host
-	place.Path = from
-	_, err = c.Pull(ctx, []client.Remote{place}, dest)
+	_, err = c.Pull(ctx, []client.Remote{from}, dest)
 	return attempt{err: err, heard: l}
 }
 
 // daemon looks at a key whose command= is a daemon.
 func (v *visit) daemon(ctx context.Context) error {
+	if v.Options.Shell == "" {
+		opt := *v.Options // a daemon is reached through a shell only if one is named
+		opt.Shell = cmp.Or(v.Shell.Default, "ssh")
+		v.Job.Options = &opt
+	}
 	c, l, err := v.client()
 	if err != nil {
 		return err
-	}
-	if c.Options.Shell == "" {
-		if c.Options.Shell = v.Shell.Default; c.Options.Shell == "" {
-			c.Options.Shell = "ssh" // a daemon is reached through one only if it is named
-		}
 	}
 	var modules []string
 	c.Say = func(line string) {
@@ -228,11 +241,9 @@ func (v *visit) daemon(ctx context.Context) error {
 			modules = append(modules, strings.TrimSpace(name))
 		}
 	}
-	ctx, stop := context.WithTimeout(ctx, v.Timeout)
+	short, stop := context.WithTimeout(ctx, v.Timeout)
 	defer stop()
-	place := v.Host
-	place.Shell = false
-	if err := c.List(ctx, place); err != nil {
+	if err := c.List(short, v.module("").Remote); err != nil {
 		v.failed("daemon", err, l, "look at rsyncd.conf there: it is the one of the user who logs in (~/rsyncd.conf), root's is /etc/rsyncd.conf")
 		return nil
 	}
@@ -241,44 +252,19 @@ func (v *visit) daemon(ctx context.Context) error {
 		offer = "its modules: " + strings.Join(modules, ", ")
 	}
 	v.add("daemon", OK, "", "the key's forced command is a daemon: write two colons, %s::MODULE/PATH, and keep -e; %s", v.report.Host, offer)
-	return nil
-}
-
-// restricted looks at a key whose command= lets only rsync through: what it may do
-// with the folder it is for. Nothing is written, since what a key may not delete
-// would stay.
-func (v *visit) restricted(ctx context.Context, a client.Answer) error {
-	if said := strings.TrimPrefix(client.Explain(a).Says, "the key's forced command has refused: "); len(a.Err)+len(a.Out) > 0 {
-		v.add("forced", OK, "", "the key lets only rsync through: it refuses others, as it should (%s)", said)
-	} else {
-		v.add("forced", OK, "", "the key lets only rsync through")
+	if v.Module != "" {
+		modules = []string{v.Module}
 	}
-	here, err := os.MkdirTemp(v.Temp, "doctor")
-	if err != nil {
-		return err
+	if len(modules) == 0 {
+		v.add("rights", Skipped, "", "name a module to have it tried: empegsync doctor %s::MODULE", v.report.Host)
 	}
-	defer os.RemoveAll(here)
-	if err := os.WriteFile(filepath.Join(here, "probe"), probe(), 0o600); err != nil {
-		return err
+	var places []place
+	for _, name := range modules[:min(len(modules), mostPlaces)] {
+		p := v.module(name)
+		if v.Module == "" {
+			p.label = name + ": "
+		}
+		places = append(places, p)
 	}
-	reads, writes := v.list(ctx, "."), v.push(ctx, filepath.Join(here, "probe"), ".", "-n")
-	what, agreed := "", reads.agreed
-	switch {
-	case reads.well() && writes.well():
-		what = "it may read and write there"
-	case reads.well():
-		what = "it may read there, and not write"
-	case writes.well():
-		what, agreed = "it may write there, and not read", writes.agreed
-	case agreed == nil:
-		v.failed("protocol", reads.err, reads.heard, "")
-		return nil
-	default: // such as a key with several folders
-		v.speak(agreed)
-		v.failed("rights", reads.err, reads.heard, "name what it allows in the paths of the backup; or change command= in ~/.ssh/authorized_keys there")
-		return nil
-	}
-	v.speak(agreed)
-	v.add("rights", OK, "", "%s (asked for the key's own folder, without writing anything); paths begin there: %s:", what, v.report.Host)
-	return nil
+	return v.each(ctx, places, "look at this module in rsyncd.conf there")
 }
