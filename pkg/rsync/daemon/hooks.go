@@ -21,8 +21,8 @@ const (
 	// maxHookOutput what it sees of "pre-xfer exec", in bytes.
 	maxEarlyInput = 5 * 1024
 	maxHookOutput = 4 * 1024
-	// hookDelay is how long a command that has been killed may keep its output
-	// open.
+	// hookDelay is how long the output of a command that has ended, or has been
+	// killed, may stay open.
 	hookDelay = time.Second
 )
 
@@ -57,6 +57,8 @@ func (h hooks) run(ctx context.Context, command string, more []string, in io.Rea
 		return ee.ExitCode() << 8, nil
 	case errors.As(err, &ee):
 		return 1, nil // a signal
+	case errors.Is(err, exec.ErrWaitDelay):
+		return 0, nil // it has ended well; what it has left behind has its output, too
 	case err != nil:
 		return 0, fmt.Errorf("run %s: %w", cmd.Path, err)
 	}

@@ -45,6 +45,9 @@ pre-xfer exec = echo "$RSYNC_MODULE_PATH" > @DIR@/pre
 [made]
 path = @DIR@/made
 early exec = mkdir @DIR@/made
+[behind]
+path = @DIR@
+pre-xfer exec = sleep 3 &
 `
 
 // TestHooks: the commands around a transfer get what C rsync's daemon gives
@@ -82,7 +85,11 @@ func TestHooks(t *testing.T) {
 		})
 	}
 	p := newPlace(t)
-	if out, code := p.rsync(p.ours(p.conf(hookConf), nil).addr, "@URL@/made/"); code != 0 {
+	s := p.ours(p.conf(hookConf), nil)
+	if out, code := p.rsync(s.addr, "@URL@/behind/"); code != 0 {
+		t.Errorf("a command leaves another one behind: code %d, %s", code, out)
+	}
+	if out, code := p.rsync(s.addr, "@URL@/made/"); code != 0 {
 		t.Errorf("a folder that the first command makes: code %d, %s", code, out)
 	}
 }
