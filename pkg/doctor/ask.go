@@ -46,7 +46,7 @@ func (v *visit) ask(ctx context.Context, input []byte, words ...string) (client.
 	a := client.Answer{Out: out.Bytes(), Err: said.Bytes(), Program: words[0]}
 	var ended *exec.ExitError
 	switch {
-	case ctx.Err() != nil:
+	case err != nil && ctx.Err() != nil:
 		a.Status = 128 + int(syscall.SIGTERM)
 		a.Err = append(a.Err, fmt.Appendf(nil, "\nnothing more has come for %s", v.Timeout)...)
 	case errors.As(err, &ended):

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -78,7 +79,11 @@ func (s Shell) run(ctx context.Context, p Peer, command string, in io.Reader, re
 	cmd := exec.CommandContext(ctx, words[0], words[1:]...)
 	said := &tail{}
 	cmd.Stdin, cmd.Stderr = in, said
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	var told atomic.Bool // to end, by us: how it ends then says nothing
+	cmd.Cancel = func() error {
+		told.Store(true)
+		return cmd.Process.Signal(syscall.SIGTERM)
+	}
 	cmd.WaitDelay = 2 * time.Second
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -93,7 +98,7 @@ func (s Shell) run(ctx context.Context, p Peer, command string, in io.Reader, re
 	}
 	_, _ = io.Copy(io.Discard, out) // else it could not end
 	werr := cmd.Wait()
-	if st := cmd.ProcessState.ExitCode(); werr != nil && st > 0 {
+	if st := cmd.ProcessState.ExitCode(); werr != nil && st > 0 && !(rerr != nil && told.Load()) {
 		return &commandError{st, said.String()}
 	}
 	switch {
