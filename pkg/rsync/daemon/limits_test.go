@@ -115,7 +115,7 @@ func TestHelloTimeout(t *testing.T) {
 // is left behind.
 func TestIdleTimeout(t *testing.T) {
 	t.Parallel()
-	p := newPlace(t).write(map[string]string{"mod/big": strings.Repeat("x", 30<<20), "up/": ""})
+	p := newPlace(t).write(map[string]string{"mod/big": strings.Repeat("x", 30<<20), "mod/small": "x", "up/": ""})
 	s := p.ours(p.conf("[mod]\npath = @DIR@/mod\ntimeout = 1\n[up]\npath = @DIR@/up\nread only = no\ntimeout = 1\n"), nil)
 	var clients []net.Conn
 	for _, text := range []string{
@@ -127,7 +127,7 @@ func TestIdleTimeout(t *testing.T) {
 		send(t, c, text)
 		clients = append(clients, c)
 	}
-	if out, code := p.rsync(s.addr, "-a", "@URL@/mod/", p.path("d")); code != 0 {
+	if out, code := p.rsync(s.addr, "-a", "@URL@/mod/small", p.path("d")); code != 0 {
 		t.Errorf("another client: code %d, %s", code, out)
 	}
 	for _, c := range clients {

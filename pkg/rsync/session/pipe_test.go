@@ -5,10 +5,11 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
-	"os"
+	"net"
 	"strings"
 	"testing"
 	"testing/iotest"
+	"testing/synctest"
 	"time"
 
 	"github.com/empegsync/empegsync/pkg/rsync/proto"
@@ -64,27 +65,25 @@ func TestGreetShellServer(t *testing.T) {
 // TestGreetShellServerWaits: what a shell prints slowly is gathered, but not
 // waited for for ever.
 func TestGreetShellServerWaits(t *testing.T) {
-	in, far, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer in.Close()
-	defer far.Close()
-	go func() {
-		io.WriteString(far, "Welcome ")
-		time.Sleep(uncleanWait / 10)
-		io.WriteString(far, "home")
-	}()
-	conn := Pipes(in, far)
-	start := time.Now()
-	_, err = GreetShellServer(wire.NewReader(in, 512), wire.NewWriter(io.Discard, 512), 32, func(d time.Time) { _ = conn.SetReadDeadline(d) })
-	var u *UncleanError
-	if !errors.As(err, &u) || string(u.Text) != "Welcome home" || u.Err != nil {
-		t.Errorf("got %v", err)
-	}
-	if d := time.Since(start); d < uncleanWait/2 || d > 20*uncleanWait {
-		t.Errorf("that took %v", d)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		near, far := net.Pipe()
+		defer near.Close()
+		defer far.Close()
+		go func() {
+			io.WriteString(far, "Welcome ")
+			time.Sleep(uncleanWait / 10)
+			io.WriteString(far, "home")
+		}()
+		start := time.Now()
+		_, err := GreetShellServer(wire.NewReader(near, 512), wire.NewWriter(io.Discard, 512), 32, func(d time.Time) { _ = near.SetReadDeadline(d) })
+		var u *UncleanError
+		if !errors.As(err, &u) || string(u.Text) != "Welcome home" || u.Err != nil {
+			t.Errorf("got %v", err)
+		}
+		if d := time.Since(start); d != uncleanWait {
+			t.Errorf("that took %v", d)
+		}
+	})
 }
 
 func TestGreetShellClient(t *testing.T) {
