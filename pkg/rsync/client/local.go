@@ -53,6 +53,7 @@ func (c *Client) startInside(ctx context.Context, args []string, in *inside) (ne
 		return nil, proto.Failf(proto.ExitIPC, "this program does not understand its own arguments: %w", err)
 	}
 	opt.Super = c.Options.Super // both sides are this process
+	opt.DebugLike(c.Options)
 	if opt.LogFormat == "" && (c.Options.Format() != "" || c.Options.LogFile != "") {
 		opt.LogFormat = "X" // a real one of the same program knows it, whatever -v says
 	}

@@ -90,13 +90,34 @@ func (s moduleScope) Hidden(from *transfer.Source, p string, isDir bool) bool {
 	if p == "." {
 		return false
 	}
-	if full := path.Join(from.Prefix, p); s.daemon != nil && s.on(from, full).Check(full, isDir, s.side) == filter.Exclude {
-		return true
-	}
-	if s.client.Hidden(from, p, isDir) {
-		return true
-	}
+	return s.withheld(from, p, isDir) || s.client.Hidden(from, p, isDir) || s.unreadable(from, p)
+}
+
+// withheld reports whether the module's own rules hide a file.
+func (s moduleScope) withheld(from *transfer.Source, p string, isDir bool) bool {
+	full := path.Join(from.Prefix, p)
+	return s.daemon != nil && s.on(from, full).Check(full, isDir, s.side) == filter.Exclude
+}
+
+func (s moduleScope) unreadable(from *transfer.Source, p string) bool {
 	return s.readable != nil && from.Root != nil && !s.readable(from.Root, p)
+}
+
+// WhyHidden implements transfer.Explainer. What the module's rules hide goes
+// without a word.
+func (s moduleScope) WhyHidden(from *transfer.Source, p string, isDir bool) string {
+	if p == "." || s.withheld(from, p, isDir) || s.unreadable(from, p) {
+		return ""
+	}
+	return s.client.WhyHidden(from, p, isDir)
+}
+
+// WhyProtected implements transfer.Explainer.
+func (s moduleScope) WhyProtected(p string, isDir, doomed bool) string {
+	if s.kept(path.Join(s.prefix, p), isDir, doomed) {
+		return ""
+	}
+	return s.client.WhyProtected(p, isDir, doomed)
 }
 
 // on returns the module's rules as they hold for a path on the way through a source.

@@ -215,6 +215,33 @@ func TestScope(t *testing.T) {
 	}
 }
 
+// A client hears which of its rules decide, and nothing of what the module hides,
+// whatever it says of that itself.
+func TestScopeExplains(t *testing.T) {
+	module, err := moduleRules(&conf.Module{Exclude: "*.hid"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := filter.New(filter.Options{})
+	for _, rule := range []string{"+ a.hid", "- *.mine", "- b.hid"} {
+		if err := client.Add(rule); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rules := transfer.NewClientRules(client, nil, "")
+	from := &transfer.Source{}
+	sends := moduleScope{daemon: module.Scope("/", nil), client: rules, side: filter.Sender}
+	receives := moduleScope{daemon: module.Scope("/", nil), client: rules, side: filter.Receiver}
+	for name, want := range map[string][2]string{
+		"a.hid": {}, "b.hid": {}, "other": {}, ".": {},
+		"x.mine": {"[sender] hiding file x.mine because of pattern *.mine", "[generator] protecting file x.mine because of pattern *.mine"},
+	} {
+		if got := [2]string{sends.WhyHidden(from, name, false), receives.WhyProtected(name, false, false)}; got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+}
+
 func TestResolve(t *testing.T) {
 	lookup := func(name string) (string, error) {
 		if name == "root" {

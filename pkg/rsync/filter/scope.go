@@ -198,29 +198,68 @@ func (s *Scope) CheckXattr(name string, side Side) Verdict {
 	return s.check(s.rules, &query{name: name, root: s.root, side: side, xattr: true})
 }
 
-// check goes through list and what it stands for. // exclude.c:check_filter
+// check goes through list and what it stands for.
 func (s *Scope) check(list []*rule, q *query) Verdict {
 	if s.shut {
 		return Exclude
 	}
+	if r, _ := s.find(list, q); r != nil {
+		return r.verdict()
+	}
+	return None
+}
+
+// find returns the first rule that applies, and the one that it stands in the
+// place of, if that is another. // exclude.c:check_filter
+func (s *Scope) find(list []*rule, q *query) (hit, from *rule) {
 	for _, r := range list {
 		if q.doomed && r.flags&perishable != 0 || !r.concerns(q.side) {
 			continue
 		}
-		v := None
 		switch {
 		case r.flags&dirMerge != 0:
-			v = s.check(s.merged(r), q)
+			hit, _ = s.find(s.merged(r), q)
 		case r.flags&cvs != 0:
-			v = s.check(r.cvsList, q)
+			hit, _ = s.find(r.cvsList, q)
 		case r.matches(q):
-			v = r.verdict()
+			return r, nil
 		}
-		if v != None {
-			return v
+		if hit != nil {
+			return hit, r
 		}
 	}
-	return None
+	return nil, nil
+}
+
+// Reason is the rule that decides about a name.
+type Reason struct {
+	Verdict Verdict
+	// Pattern is as it was written. Of a rule from a folder's file it is not told:
+	// that may be a file which whoever hears of it should not see.
+	Pattern string
+	// From says in brackets whose rule it is, "" for one of the list.
+	From string
+}
+
+// Why is Check and, where doomed is set, CheckDoomed with the reason. Its verdict
+// is [None] where no rule decides. // exclude.c:report_filter_result
+func (s *Scope) Why(name string, isDir bool, side Side, doomed bool) Reason {
+	hit, from := s.find(s.rules, &query{name: name, root: s.root, isDir: isDir, side: side, doomed: doomed})
+	if s.shut || hit == nil {
+		return Reason{}
+	}
+	why := Reason{Verdict: hit.verdict(), Pattern: hit.pattern}
+	if hit.flags&dirOnly != 0 {
+		why.Pattern += "/"
+	}
+	switch {
+	case from == nil:
+	case from.flags&dirMerge != 0:
+		why.Pattern, why.From = "<rule from a file read earlier>", " [per-dir "+from.mergeName()+"]"
+	default:
+		why.From = " [global CVS]"
+	}
+	return why
 }
 
 // merged is what the dir-merge rule r stands for in this scope.

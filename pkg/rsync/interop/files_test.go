@@ -226,3 +226,32 @@ func TestDeleteDelay(t *testing.T) {
 	onFiles(t, oracle{}, "-ai --delete-delay", "-aibn --delete-delay", "-aib --delete-delay --max-delete=3 --delay-updates", "-ai --delete-delay --no-i-r")
 	onFiles(t, oracle{silent: true}, "-a --delete-delay --protocol=29")
 }
+
+// What is passed over is told, why a rule hides a file, and what stays.
+func TestPassedOver(t *testing.T) {
+	t.Parallel()
+	sizes := func(s *sandbox, dir string) {
+		s.write(dir+"/same", []byte("the same"), then)
+		s.write(dir+"/fresh/big", make([]byte, 5000), then)
+		s.write(dir+"/fresh/deeper/tiny", []byte("1"), then)
+		s.write(dir+"/older.o", []byte("old"), then-86400)
+		s.write(dir+"/mode", []byte("mode"), then)
+		s.must(os.Symlink("new", dir+"/link"))
+		s.must(syscall.Mkfifo(dir+"/fifo", 0o644))
+		s.write(dir+"/fresh/.rsync-filter", []byte("- tiny\n"), then)
+	}
+	before := func(s *sandbox, dir string) {
+		s.write(dir+"/same", []byte("the same"), then)
+		s.write(dir+"/older.o", []byte("newer"), then)
+		s.write(dir+"/mode", []byte("mode"), then)
+		s.must(os.Chmod(dir+"/mode", 0o600))
+		s.must(os.Symlink("old", dir+"/link"))
+		s.write(dir+"/fifo", nil, then)
+		s.write(dir+"/gone.o", []byte("gone"), then)
+	}
+	onFiles(t, oracle{source: sizes, dest: before},
+		"-r --info=skip --existing", "-a --info=skip2 --ignore-existing", "-ac --info=skip2 --ignore-existing", "-rlt --info=skip --ignore-existing",
+		"-ai --info=skip -u", "-r --info=skip --max-size=2000 --min-size=3 --no-W", "-avv --debug=NONE",
+		"-a --debug=filter --include=fresh/ --exclude=/f* --exclude=sam[e] -C", "-a --debug=filter -F --del --exclude=*.o",
+	)
+}

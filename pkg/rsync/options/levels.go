@@ -81,6 +81,7 @@ func debugTable() [debugWords]word {
 	t[debugConnect].help = "connections that are opened"
 	t[debugCmd].help = "the command of a remote shell"
 	t[debugDeltasum].help = "how many blocks were found"
+	t[debugFilter].help = "which rule hides, shows, protects or risks a file"
 	return t
 }
 
@@ -89,6 +90,7 @@ const (
 	debugConnect  = 4
 	debugCmd      = 5
 	debugDeltasum = 7
+	debugFilter   = 10
 )
 
 const maxLevel = 4 // options.c:MAX_OUT_LEVEL
@@ -205,6 +207,14 @@ func (o *Options) ShowsConnection() bool { return o.debugLevel(debugConnect) > 0
 // ShowsMatches says whether the sender tells how many blocks it has found, as
 // with -vv.
 func (o *Options) ShowsMatches() bool { return o.debugLevel(debugDeltasum) > 0 }
+
+// ExplainsFilters says whether it is told which rule decides about a file, as
+// with -vv.
+func (o *Options) ExplainsFilters() bool { return o.debugLevel(debugFilter) > 0 }
+
+// DebugLike chooses what from has chosen with --debug, which no server is told
+// (a side of a local copy knows it, being forked).
+func (o *Options) DebugLike(from *Options) { o.debug = from.debug }
 
 // Undebugged lists the words that --debug names, above level 0, of which this
 // program has nothing to show.

@@ -323,7 +323,15 @@ func (w *walker) mounts(root *rootfs.Root, dir string, infos []rootfs.NamedInfo)
 	}
 	elsewhere := func(in rootfs.NamedInfo) bool { return in.Err == nil && in.IsDir() && in.Dev != here.Dev }
 	if w.opt.OneFileSystem > 1 {
-		return slices.DeleteFunc(infos, elsewhere)
+		return slices.DeleteFunc(infos, func(in rootfs.NamedInfo) bool {
+			if !elsewhere(in) {
+				return false
+			}
+			if p := path.Join(dir, in.Name); w.opt.Info(options.InfoMount) > 0 {
+				w.report(proto.TagInfo, "[sender] skipping mount-point dir %s", p)
+			}
+			return true
+		})
 	}
 	for _, in := range infos {
 		if elsewhere(in) {

@@ -2,6 +2,7 @@ package transfer
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/empegsync/empegsync/pkg/rsync/filelist"
 	"github.com/empegsync/empegsync/pkg/rsync/options"
@@ -80,6 +81,7 @@ func (r *receiver) meta(e *filelist.Entry, have rootfs.Info, exists bool) rootfs
 func (g *generator) keep(index int32, e *filelist.Entry, p string, have rootfs.Info) {
 	flags := g.itemFlags(e, g.own(p, have, true), 0)
 	g.tell(index, e, flags)
+	g.nameKept(e, p, flags)
 	if g.opt.DryRun {
 		return
 	}
@@ -99,6 +101,18 @@ func (g *generator) keep(index int32, e *filelist.Entry, p string, have rootfs.I
 	}
 	if err := g.setMeta(e, p, have, m); err != nil {
 		g.failFile("setting the attributes of %q failed: %v", p, reason(err))
+	}
+}
+
+// nameKept has a server name what stays, as a client expects that asks for all
+// names and not for items, which it shows itself (rsync.c:set_file_attrs).
+func (g *generator) nameKept(e *filelist.Entry, p string, flags proto.Item) {
+	switch {
+	case !g.Server || g.Local || e.IsDir() || g.opt.Info(options.InfoName) < 2 || strings.Contains(g.opt.LogFormat, "%i"):
+	case flags&proto.ItemSignificant != 0:
+		g.say(proto.TagInfo, p)
+	default:
+		g.say(proto.TagInfo, p+" is uptodate")
 	}
 }
 

@@ -183,8 +183,7 @@ func (g *generator) entry(index int32) error {
 	if done, err := g.aside(e, p, have, exists); done {
 		return g.tolerate(err)
 	}
-	if !g.redoing && g.passedOver(e, have, exists) {
-		g.existing(e, p, have, exists)
+	if !g.redoing && g.passedOver(e, p, have, exists) {
 		return nil
 	}
 	if waits, err := g.linkLater(index, e); waits || err != nil {
@@ -261,47 +260,6 @@ func (r *receiver) found(info rootfs.Info, err error) (rootfs.Info, bool, error)
 		return rootfs.Info{}, false, nil // a real run would have made way
 	}
 	return rootfs.Info{}, false, err
-}
-
-// passedOver reports whether the options exempt an entry.
-func (g *generator) passedOver(e *filelist.Entry, have rootfs.Info, exists bool) bool {
-	if !exists {
-		return g.opt.IgnoreNonExisting && !(e.IsDir() && e.Base == ".") || g.sizeExempt(e)
-	}
-	if g.opt.IgnoreExisting && !(e.IsDir() && have.IsDir()) {
-		return true
-	}
-	if g.sizeExempt(e) {
-		return true
-	}
-	if e.IsRegular() && have.IsRegular() && g.opt.Update && e.Mtime-have.Mtime < max(g.opt.ModifyWindow.Value, 0) {
-		g.stats.Newer++
-		return true
-	}
-	return false
-}
-
-// existing tells of what is left as it is because it exists.
-func (g *generator) existing(e *filelist.Entry, p string, have rootfs.Info, exists bool) {
-	if g.dest.Existing == nil || !exists || !g.opt.IgnoreExisting {
-		return
-	}
-	same := (e.Mode^have.Mode)&filelist.ModeType == 0
-	switch {
-	case same && e.IsRegular():
-		same = g.unchanged(e, p, have)
-	case same && e.IsLink():
-		target, err := g.root.Readlink(p)
-		same = err == nil && g.unmunge(target) == e.Target()
-	}
-	if !same {
-		g.dest.Existing(p)
-	}
-}
-
-func (g *generator) sizeExempt(e *filelist.Entry) bool {
-	return e.IsRegular() &&
-		(g.opt.MaxSize.Set && e.Size > g.opt.MaxSize.Value || g.opt.MinSize.Set && e.Size < g.opt.MinSize.Value)
 }
 
 // unchanged is the quick check (generator.c:quick_check_ok).

@@ -133,7 +133,16 @@ func (g *generator) sortVictims(doomed []victim) {
 }
 
 func (g *generator) protected(p string, isDir, doomed bool) bool {
-	return g.rules != nil && g.rules.Protected(p, isDir, doomed)
+	if g.rules == nil {
+		return false
+	}
+	protected := g.rules.Protected(p, isDir, doomed)
+	if g.explains != nil {
+		if why := g.explains.WhyProtected(p, isDir, doomed); why != "" {
+			g.report(proto.TagInfo, "%s", why)
+		}
+	}
+	return protected
 }
 
 // listed reports whether the list has an entry of this name, of any type.

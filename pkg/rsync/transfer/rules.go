@@ -32,6 +32,14 @@ type Rules interface {
 	Refused(path string, isDir bool) bool
 }
 
+// Explainer is implemented by Rules that can tell why they decide, in rsync's
+// words and for a path that they were just asked about; "" where they have
+// nothing to say. // exclude.c:report_filter_result
+type Explainer interface {
+	WhyHidden(s *Source, path string, isDir bool) string
+	WhyProtected(path string, isDir, doomed bool) string
+}
+
 // Locate says where a root is in the terms of rules with absolute paths, and
 // how the merge files are read that they name in these terms; prefix is where
 // root lies below what the rules start from (see [Source]).
@@ -82,6 +90,36 @@ func (r *ClientRules) Enter(s *Source, dir string) error { return r.from(s).Ente
 // Hidden implements [Rules].
 func (r *ClientRules) Hidden(s *Source, path string, isDir bool) bool {
 	return path != "." && r.from(s).For(path).Check(path, isDir, filter.Sender) == filter.Exclude
+}
+
+// WhyHidden implements [Explainer].
+func (r *ClientRules) WhyHidden(s *Source, path string, isDir bool) string {
+	if path == "." {
+		return ""
+	}
+	why := r.from(s).For(path).Why(path, isDir, filter.Sender, false)
+	return because("[sender] showing", "[sender] hiding", path, isDir, why)
+}
+
+// WhyProtected implements [Explainer].
+func (r *ClientRules) WhyProtected(path string, isDir, doomed bool) string {
+	why := r.there.For(path).Why(path, isDir, filter.Receiver, doomed)
+	return because("[generator] risking", "[generator] protecting", path, isDir, why)
+}
+
+// because tells of a rule's decision, if there is one.
+func because(included, excluded, path string, isDir bool, why filter.Reason) string {
+	what, kind := included, "file"
+	switch why.Verdict {
+	case filter.None:
+		return ""
+	case filter.Exclude:
+		what = excluded
+	}
+	if isDir {
+		kind = "directory"
+	}
+	return what + " " + kind + " " + path + " because of pattern " + why.Pattern + why.From
 }
 
 // Start implements [Rules].

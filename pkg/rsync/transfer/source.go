@@ -152,7 +152,17 @@ func (w *walker) send() error {
 }
 
 func (w *walker) hidden(p string, isDir bool) bool {
-	return w.rules != nil && w.rules.Hidden(&w.sources[w.from], p, isDir)
+	if w.rules == nil {
+		return false
+	}
+	from := &w.sources[w.from]
+	hidden := w.rules.Hidden(from, p, isDir)
+	if w.explains != nil {
+		if why := w.explains.WhyHidden(from, p, isDir); why != "" {
+			w.report(proto.TagInfo, "%s", why)
+		}
+	}
+	return hidden
 }
 
 // listing is what a folder's listing needs; each folder that is being listed

@@ -188,6 +188,7 @@ type common struct {
 	Link
 	opt        *options.Options
 	rules      Rules
+	explains   Explainer // nil: nobody wants to hear what rules decide
 	obs        Observer
 	pos        Positioner // obs, if it is one
 	total      Totaler    // obs, if it is one
@@ -224,6 +225,9 @@ func newCommon(l Link, opt *options.Options, rules Rules, obs Observer) *common 
 		Link: l, opt: opt, rules: rules, obs: obs, mostMemory: memory(opt),
 		out: wire.NewIndexCoder(l.Caps.DeltaIndex),
 		in:  wire.NewIndexCoder(l.Caps.DeltaIndex),
+	}
+	if opt.ExplainsFilters() {
+		c.explains, _ = rules.(Explainer)
 	}
 	c.pos, _ = obs.(Positioner)
 	c.xattrs = &xattr.Table{}
