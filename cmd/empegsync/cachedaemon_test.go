@@ -52,12 +52,16 @@ func TestCacheDaemon(t *testing.T) {
 	if got, _, err := fetched(proxied(&server{addr: at}), up.URL+path); err != nil || !bytes.Equal(got, body) {
 		t.Errorf("%d bytes, %v", len(got), err)
 	}
-	until(t, "the file in the cache", func() bool { _, err := os.Stat(dir + "/cache" + path); return err == nil })
 	for name, want := range map[string]string{"cache" + path: "0123456789", "log": "starting, listening on", "asked": "GET " + up.URL + path} {
+		// Each is there a moment after the answer.
+		until(t, name+" with "+want, func() bool {
+			got, err := os.ReadFile(filepath.Join(dir, name))
+			return err == nil && strings.Contains(string(got), want)
+		})
 		var st syscall.Stat_t
 		must(t, syscall.Stat(filepath.Join(dir, name), &st))
-		if got, err := os.ReadFile(filepath.Join(dir, name)); err != nil || !strings.Contains(string(got), want) || int(st.Uid) != owner {
-			t.Errorf("%s belongs to %d and has %.200q, %v", name, st.Uid, got, err)
+		if int(st.Uid) != owner {
+			t.Errorf("%s belongs to %d", name, st.Uid)
 		}
 	}
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
