@@ -40,6 +40,7 @@ type cli struct {
 	Console   consoleCmd   `cmd:"" help:"From a PC: install it on a player over the serial line, and be its terminal."`
 	Start     startCmd     `cmd:"" help:"Do in the background what the player's role asks for; the boot hook runs this."`
 
+	Inside insideCmd `cmd:"" hidden:"" help:"Serve where daemon chroot says; started by serve."`
 	Worker workerCmd `cmd:"" hidden:"" help:"Serve one session as another user; started by serve."`
 }
 

@@ -61,7 +61,13 @@ func (c *serveCmd) Run(ctx context.Context, s *streams) (err error) {
 	if err != nil {
 		return err
 	}
-	if c.Check {
+	if err := checkLock(cfg); err != nil {
+		return err
+	}
+	switch {
+	case c.Check && cfg.Global.DaemonChroot != "":
+		return c.describeLocked(ctx, s, cfg, origin)
+	case c.Check:
 		return c.describe(s, cfg, origin)
 	}
 	// Whatever directory we were started in: a drive must not stay busy.
@@ -72,6 +78,9 @@ func (c *serveCmd) Run(ctx context.Context, s *streams) (err error) {
 	ln, err := c.listen(ctx, cfg.Global)
 	if err != nil {
 		return err
+	}
+	if cfg.Global.DaemonChroot != "" {
+		return c.serveLocked(ctx, s, cfg, ln, logs, origin)
 	}
 	watch, err := openWatch(ctx, cfg, c.Status)
 	if err != nil {
@@ -90,12 +99,14 @@ func (c *serveCmd) Run(ctx context.Context, s *streams) (err error) {
 	json := c.LogJSON || cfg.Global.LogJSON
 	log := slog.New(watch.handler(lineHandler(json)(logs)))
 	log.Info("empegsync " + version + " starting, listening on " + ln.Addr().String())
-	srv := &daemon.Server{
-		Config: cfg, Log: log, Lines: lineHandler(json), Umask: umask(), Grace: grace, Motd: motd(cfg.Global.MotdFile, log),
-		Worker: spawner(watch.lines(logs), json),
-	}
+	srv := newServer(cfg, log, c.LogJSON)
+	srv.Worker = spawner(watch.lines(logs), json)
 	defer watch.run(ctx, srv)()
-	defer c.reread(srv, log)()
+	defer c.reread(func(cfg *conf.Config, origin string) error {
+		err := srv.Reload(cfg)
+		told(log, err, origin)
+		return nil
+	}, log)()
 	tell(sd.SdNotifyReady)
 	stopping := sync.OnceFunc(func() { tell(sd.SdNotifyStopping) })
 	defer context.AfterFunc(ctx, stopping)()
@@ -103,6 +114,13 @@ func (c *serveCmd) Run(ctx context.Context, s *streams) (err error) {
 	stopping()
 	log.Info("stopped")
 	return err
+}
+
+// newServer is a daemon without workers.
+func newServer(cfg *conf.Config, log *slog.Logger, json bool) *daemon.Server {
+	return &daemon.Server{
+		Config: cfg, Log: log, Lines: lineHandler(json || cfg.Global.LogJSON), Umask: umask(), Grace: grace, Motd: motd(cfg.Global.MotdFile, log),
+	}
 }
 
 // serverLog is where a daemon's log goes: the configuration's file, else the
@@ -133,8 +151,9 @@ func checkSyslog(cfg *conf.Config) error {
 }
 
 // reread has the configuration read again at each hangup, until the function
-// that it returns is called. One that cannot be used changes nothing.
-func (c *serveCmd) reread(srv *daemon.Server, log *slog.Logger) (stop func()) {
+// that it returns is called, and handed to apply. One that cannot be used changes
+// nothing.
+func (c *serveCmd) reread(apply func(cfg *conf.Config, origin string) error, log *slog.Logger) (stop func()) {
 	if hangupEnds() {
 		return func() {}
 	}
@@ -145,23 +164,30 @@ func (c *serveCmd) reread(srv *daemon.Server, log *slog.Logger) (stop func()) {
 			tell(sd.SdNotifyReloading + "\nMONOTONIC_USEC=" + strconv.FormatInt(monotonic(), 10))
 			cfg, origin, err := c.load()
 			if err == nil {
-				err = srv.Reload(cfg)
+				err = apply(cfg, origin)
+			}
+			if err != nil {
+				told(log, err, origin)
 			}
 			tell(sd.SdNotifyReady)
-			if err != nil {
-				for line := range strings.Lines(err.Error()) {
-					log.Error("the configuration is not read again: " + strings.TrimSpace(line))
-				}
-				log.Error("the old configuration stays in force")
-				continue
-			}
-			log.Info("the configuration has been read again, " + origin)
 		}
 	}()
 	return func() {
 		signal.Stop(hangups)
 		close(hangups)
 	}
+}
+
+// told writes down how reading the configuration again has gone.
+func told(log *slog.Logger, err error, origin string) {
+	if err == nil {
+		log.Info("the configuration has been read again, " + origin)
+		return
+	}
+	for line := range strings.Lines(err.Error()) {
+		log.Error("the configuration is not read again: " + strings.TrimSpace(line))
+	}
+	log.Error("the old configuration stays in force")
 }
 
 // hangupEnds reports whether a hangup means that the terminal is gone, or means
@@ -330,8 +356,7 @@ func motd(file string, log *slog.Logger) func() string {
 			log.Warn("motd file", "err", err)
 			return ""
 		}
-		t := strings.TrimRight(string(text[:min(len(text), 16*1024)]), "\n")
-		return t + "\n"
+		return string(text[:min(len(text), 16*1024)]) + "\n" // clientserver.c:output_motd
 	}
 }
 
@@ -348,7 +373,8 @@ func inherited() (net.Conn, error) {
 
 // workerCmd serves one session for serve.
 type workerCmd struct {
-	LogJSON bool `name:"log-json" help:"Write the log as a JSON object a line."`
+	Chroot  string `help:"Where the daemon is locked up."`
+	LogJSON bool   `name:"log-json" help:"Write the log as a JSON object a line."`
 }
 
 // Run implements the verb.
@@ -358,6 +384,11 @@ func (c workerCmd) Run(ctx context.Context, s *streams) error {
 		return err
 	}
 	defer conn.Close()
+	if c.Chroot != "" {
+		if err := daemon.LockUp(c.Chroot); err != nil {
+			return err
+		}
+	}
 	exit, err := daemon.Work(ctx, s.in, conn, slog.New(lineHandler(c.LogJSON)(s.err)))
 	if err == nil && exit != 0 { // its log tells why, and serve wants the code
 		conn.Close()

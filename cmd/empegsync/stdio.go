@@ -65,6 +65,9 @@ func daemonStdio(ctx context.Context, opt *options.Options, s *streams) int {
 	if err != nil {
 		return rsyncError(s.err, "rsync: "+err.Error(), proto.ExitSyntax, "daemon")
 	}
+	if cfg.Global.DaemonChroot != "" {
+		return rsyncError(s.err, "rsync: "+cfg.Places["daemon chroot"]+": daemon chroot is for a daemon that listens; leave it out here", proto.ExitSyntax, "daemon")
+	}
 	conn, restore, err := stdio(s)
 	if err != nil {
 		return rsyncError(s.err, "rsync: "+err.Error(), proto.ExitCode(err), "daemon")

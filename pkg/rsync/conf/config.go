@@ -64,6 +64,10 @@ type Global struct {
 	// DaemonUID and DaemonGID are whom the daemon itself runs as once it
 	// listens, by name or number, "" for whoever starts it.
 	DaemonUID, DaemonGID string
+	// DaemonChroot is a folder in which the daemon is locked up before it talks
+	// to clients; all paths but those of LogFile and PidFile begin there. "" for
+	// none.
+	DaemonChroot string
 	// SocketOptions are set on the socket that listens; connections inherit them.
 	SocketOptions string
 	// ProxyProtocol says that all connections come from proxies, which say

@@ -60,7 +60,7 @@ func (m Module) Expanded(env func(name string) (string, bool)) Module {
 // Expanded gives a copy with all %VAR% references replaced.
 func (g Global) Expanded(env func(name string) (string, bool)) Global {
 	for _, s := range []*string{
-		&g.Address, &g.MotdFile, &g.PidFile, &g.LogFile, &g.DaemonUID, &g.DaemonGID, &g.ProxyHosts,
+		&g.Address, &g.MotdFile, &g.PidFile, &g.LogFile, &g.DaemonUID, &g.DaemonGID, &g.DaemonChroot, &g.ProxyHosts,
 		&g.SocketOptions, &g.StatusAddress, &g.StatusNames,
 	} {
 		*s = Expand(*s, env)

@@ -12,7 +12,7 @@ func globalParams() []Param {
 	return []Param{
 		{Name: "address", Scope: g, field: func(g *Global, _ *Module) any { return &g.Address }},
 		{Name: "connections per address", Scope: g, Kind: KindInt, Default: "0", Extension: true, field: func(g *Global, _ *Module) any { return &g.PerAddress }},
-		{Name: "daemon chroot", Scope: g, holds: empty, advice: "give each module \"use chroot = yes\", or have the service manager do it (RootDirectory= in systemd)"},
+		{Name: "daemon chroot", Scope: g, field: func(g *Global, _ *Module) any { return &g.DaemonChroot }},
 		{Name: "daemon gid", Scope: g, field: func(g *Global, _ *Module) any { return &g.DaemonGID }},
 		{Name: "daemon uid", Scope: g, field: func(g *Global, _ *Module) any { return &g.DaemonUID }},
 		{Name: "listen backlog", Scope: g, Kind: KindInt, Default: "0", field: func(g *Global, _ *Module) any { return &g.ListenBacklog }},

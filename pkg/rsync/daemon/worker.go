@@ -77,8 +77,11 @@ func (c *session) hand(ctx context.Context, t task, who identity, in jail) error
 		UID: who.UID, GID: who.GID, Groups: who.Groups, Chroot: in.dir, ChrootTry: in.expend, Hello: time.Until(c.until), Log: log,
 		Convert: t.names != nil, Names: t.names,
 	})
-	var ended *exec.ExitError
-	if errors.As(err, &ended) && ended.Exited() {
+	var ended interface {
+		error
+		ExitCode() int
+	}
+	if errors.As(err, &ended) && ended.ExitCode() >= 0 {
 		c.exit = proto.Exit(ended.ExitCode())
 		return nil // the worker has said why
 	}
@@ -149,8 +152,7 @@ func Spawn(ctx context.Context, conn *os.File, job Job, stderr io.Writer, args .
 	if err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(ctx, "/proc/self/exe", args...)
-	cmd.Args[0] = "empegsync"
+	cmd := workerCommand(ctx, args)
 	cmd.Stderr = stderr
 	if job.Log != nil {
 		cmd.Stderr = job.Log
@@ -159,13 +161,6 @@ func Spawn(ctx context.Context, conn *os.File, job Job, stderr io.Writer, args .
 	if job.Names != nil {
 		cmd.ExtraFiles = append(cmd.ExtraFiles, job.Names)
 	}
-	cmd.Env = []string{}
-	for _, name := range []string{"TZ", "GOGC", "GOMEMLIMIT"} {
-		if v, ok := os.LookupEnv(name); ok {
-			cmd.Env = append(cmd.Env, name+"="+v)
-		}
-	}
-	cmd.Dir = "/"
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		return fmt.Errorf("worker for module %q: %w", job.Module.Name, err)
@@ -183,17 +178,23 @@ func Spawn(ctx context.Context, conn *os.File, job Job, stderr io.Writer, args .
 	return nil
 }
 
+// workerCommand is this program again.
+func workerCommand(ctx context.Context, args []string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, "/proc/self/exe", args...)
+	cmd.Args[0], cmd.Dir, cmd.Env = "empegsync", "/", []string{}
+	for _, name := range []string{"TZ", "GOGC", "GOMEMLIMIT"} {
+		if v, ok := os.LookupEnv(name); ok {
+			cmd.Env = append(cmd.Env, name+"="+v)
+		}
+	}
+	return cmd
+}
+
 // encode writes the job as one JSON value. Paths and names may hold any bytes,
 // which JSON's strings may not: each byte travels as the character of that
 // number.
 func (j Job) encode() ([]byte, error) {
-	err := eachString(reflect.ValueOf(&j).Elem(), func(s string) (string, error) {
-		runes := make([]rune, len(s))
-		for i := range len(s) {
-			runes[i] = rune(s[i])
-		}
-		return string(runes), nil
-	})
+	err := eachString(reflect.ValueOf(&j).Elem(), widen)
 	if err != nil {
 		return nil, err
 	}
@@ -207,16 +208,7 @@ func readJob(in io.Reader) (Job, error) {
 	var j Job
 	err := json.NewDecoder(io.LimitReader(in, maxJob)).Decode(&j)
 	if err == nil {
-		err = eachString(reflect.ValueOf(&j).Elem(), func(s string) (string, error) {
-			var b strings.Builder
-			for _, r := range s {
-				if r > 0xff {
-					return "", fmt.Errorf("character %U stands for no byte", r)
-				}
-				b.WriteByte(byte(r))
-			}
-			return b.String(), nil
-		})
+		err = eachString(reflect.ValueOf(&j).Elem(), narrow)
 	}
 	if err != nil {
 		return Job{}, fmt.Errorf("read the worker's job: %w", err)
@@ -224,8 +216,28 @@ func readJob(in io.Reader) (Job, error) {
 	return j, nil
 }
 
-// eachString replaces every string in a struct and in its lists. The lists
-// that it changes are its own.
+// widen makes characters of bytes, and narrow bytes of characters.
+func widen(s string) (string, error) {
+	runes := make([]rune, len(s))
+	for i := range len(s) {
+		runes[i] = rune(s[i])
+	}
+	return string(runes), nil
+}
+
+func narrow(s string) (string, error) {
+	var b strings.Builder
+	for _, r := range s {
+		if r > 0xff {
+			return "", fmt.Errorf("character %U stands for no byte", r)
+		}
+		b.WriteByte(byte(r))
+	}
+	return b.String(), nil
+}
+
+// eachString replaces every string in a struct, in its lists and in its maps. The
+// lists of strings that it changes are its own.
 func eachString(v reflect.Value, f func(string) (string, error)) error {
 	switch v.Kind() {
 	case reflect.String:
@@ -240,7 +252,23 @@ func eachString(v reflect.Value, f func(string) (string, error)) error {
 				return err
 			}
 		}
+	case reflect.Map:
+		for _, key := range v.MapKeys() {
+			s, err := f(v.MapIndex(key).String())
+			if err != nil {
+				return err
+			}
+			v.SetMapIndex(key, reflect.ValueOf(s))
+		}
 	case reflect.Slice:
+		if v.Type().Elem().Kind() == reflect.Struct {
+			for i := range v.Len() {
+				if err := eachString(v.Index(i), f); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
 		if v.Type().Elem().Kind() != reflect.String || v.IsNil() {
 			return nil
 		}

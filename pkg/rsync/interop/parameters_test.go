@@ -33,6 +33,7 @@ func shownBy() map[string][2]string {
 		"bandwidth per address":   {daemon, "TestBandwidth"},
 		"comment":                 {daemon, "TestAsRsync"},
 		"connections per address": {daemon, "TestConnectionLimits"},
+		"daemon chroot":           {serve, "TestDaemonChroot"},
 		"daemon gid":              {serve, "TestServeAsSomebody"},
 		"daemon uid":              {serve, "TestServeAsSomebody"},
 		"dont compress":           {"pkg/rsync/interop", "TestDontCompress"},
