@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/empegsync/empegsync/pkg/rsync/filelist"
 	"github.com/empegsync/empegsync/pkg/rsync/options"
 	"github.com/empegsync/empegsync/pkg/rsync/proto"
 	"github.com/empegsync/empegsync/pkg/rsync/wire"
@@ -142,6 +143,34 @@ func TestLastWords(t *testing.T) {
 		}
 		if err = cn.lastWords(err); proto.ExitCode(err) != proto.ExitFileIO || heard != "no room there\n" {
 			t.Errorf("on reading %v: %v, heard %q", onRead, err, heard)
+		}
+	}
+}
+
+// A server that does not listen from the start is heard all the same, by pulls
+// and by pushes.
+func TestDeafServer(t *testing.T) {
+	dir := t.TempDir()
+	// version 29, a seed, a frame with an error message
+	script := `exec <&-; printf '\035\000\000\000\001\000\000\000\016\000\000\012no room there\n'; exit 11`
+	if err := os.WriteFile(dir+"/shell", []byte(script), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	there := Remote{Host: "host", Shell: true, Path: "f"}
+	for _, push := range []bool{false, true} {
+		opt, err := options.Parse([]string{"-r", "-e", "sh " + dir + "/shell", "-f", "- x", "--delete", "host:f"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		heard := &mute{}
+		c := &Client{Options: opt, Observer: heard}
+		if push {
+			_, err = c.Push(t.Context(), nil, there)
+		} else {
+			_, err = c.ListFiles(t.Context(), []Remote{there}, func(*filelist.Entry) {})
+		}
+		if proto.ExitCode(err) != proto.ExitStreamIO || heard.text.String() != "no room there\n" {
+			t.Errorf("push %v: %v (code %d), heard %q", push, err, proto.ExitCode(err), &heard.text)
 		}
 	}
 }

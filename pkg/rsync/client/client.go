@@ -510,12 +510,13 @@ func (c *Client) sendRules(w *wire.Writer, caps proto.Caps, rules *filter.Rules,
 		return proto.Fail(proto.ExitProtocol, err)
 	}
 	if !push || session.ReceiverWantsRules(caps, c.Options) {
-		if _, err := w.Write(b); err != nil {
-			return err
-		}
+		_, _ = w.Write(b) // an error comes again
 	}
 	if err := session.AddCVSAfter(caps, c.Options, push, rules); err != nil {
 		return proto.Fail(proto.ExitSyntax, err)
 	}
-	return w.Flush()
+	if err := w.Flush(); !proto.IsGone(err) {
+		return err
+	}
+	return nil // what the server has said before it went will be read
 }
