@@ -42,9 +42,12 @@ func (g *generator) empty(dir string) (bool, error) {
 	}
 	all := true
 	inside := make([]victim, 0, len(infos))
+	mounted := g.mountedIn(dir)
 	for _, in := range infos {
 		v := victim{path: dir + "/" + in.Name, mode: in.Mode}
-		if g.protected(v.path, v.isDir(), true) {
+		if mounted(in.Info) {
+			all = false
+		} else if g.protected(v.path, v.isDir(), true) {
 			all = false
 		} else {
 			inside = append(inside, v)

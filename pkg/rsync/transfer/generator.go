@@ -23,6 +23,7 @@ type generator struct {
 	have           xattr.List // of the entry whose item comes next
 	part           *part      // whose entries are being looked at
 	sums           *checksum.Blocks
+	aloof          aloof
 	scratch        []byte
 	buf            []byte
 	flushAt        int                // bytes that wait before a flush, growing

@@ -57,6 +57,9 @@ func (g *generator) deleteIn(index int32, e *filelist.Entry, p string) error {
 	if g.void || e.Mark&filelist.MarkNoContent != 0 || !g.opt.Recurse && e.Mark&filelist.MarkTopDir == 0 {
 		return nil
 	}
+	if g.elsewhere(e, p) {
+		return nil
+	}
 	doomed, err := g.extraneous(e, p)
 	if err != nil || len(doomed) == 0 {
 		return err
@@ -79,6 +82,8 @@ type victim struct {
 	path string
 	mode uint32
 	temp bool // left behind by a killed run; not worth a word
+
+	mount bool // of another file system: it stays
 }
 
 // extraneous returns what is in a folder but not on the list, in reverse
@@ -96,12 +101,14 @@ func (g *generator) extraneous(e *filelist.Entry, p string) ([]victim, error) {
 	}
 	onlyTemps := g.opt.Delete == options.DeleteNone || g.mustSpare()
 	var doomed []victim
+	mounted := g.mountedIn(p)
 	for _, d := range names {
 		child := d.Name
 		if p != "." {
 			child = p + "/" + d.Name
 		}
-		if g.listed(child) {
+		listed := g.listed(child)
+		if listed && (g.opt.OneFileSystem == 0 || d.Type != filelist.ModeDir) {
 			continue
 		}
 		v := victim{path: child, temp: g.dest.SweepTemps && d.Type != filelist.ModeDir && rootfs.IsTempName(d.Name)}
@@ -112,12 +119,13 @@ func (g *generator) extraneous(e *filelist.Entry, p string) ([]victim, error) {
 		if err != nil {
 			continue // gone already
 		}
-		if v.mode = info.Mode; !g.protected(child, info.IsDir(), false) {
+		v.mode, v.mount = info.Mode, mounted(info)
+		if (!listed || v.mount) && !g.protected(child, info.IsDir(), false) {
 			doomed = append(doomed, v)
 		}
 	}
 	g.sortVictims(doomed)
-	return doomed, nil
+	return g.spareMounts(doomed), nil
 }
 
 // sortVictims puts what is deleted into the reverse of a list's order.
