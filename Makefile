@@ -71,7 +71,7 @@ fuzz: ## run every fuzz target for FUZZTIME (default 10s)
 bench: ## compare speed and memory with rsync and gokrazy/rsync: BENCH='-quick' for a short try, '-help' for more
 	$(GO) run ./tools/bench $(BENCH)
 
-s3test: ## try the package cache's common store against a real S3 server, versitygw, which this builds first (some minutes)
+s3test: ## try the package cache's common store against a real S3 server, versitygw, which this builds first (over a minute, and 110 MB of modules)
 	GOBIN=$(CURDIR)/dist/s3 $(GO) install github.com/versity/versitygw/cmd/versitygw@v1.8.0
 	S3_SERVER=$(CURDIR)/dist/s3/versitygw $(GO) test -tags s3 ./pkg/pkgcache/tier
 
