@@ -5,6 +5,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/empegsync/empegsync/pkg/memdir"
 )
@@ -239,6 +240,9 @@ func TestPassedOver(t *testing.T) {
 		s.must(os.Symlink("new", dir+"/link"))
 		s.must(syscall.Mkfifo(dir+"/fifo", 0o644))
 		s.write(dir+"/fresh/.rsync-filter", []byte("- tiny\n"), then)
+		for _, folder := range []string{"/fresh/deeper", "/fresh"} { // one of this second counts as unchanged
+			s.must(os.Chtimes(dir+folder, time.Unix(then, 0), time.Unix(then, 0)))
+		}
 	}
 	before := func(s *sandbox, dir string) {
 		s.write(dir+"/same", []byte("the same"), then)
@@ -251,7 +255,7 @@ func TestPassedOver(t *testing.T) {
 	}
 	onFiles(t, oracle{source: sizes, dest: before},
 		"-r --info=skip --existing", "-a --info=skip2 --ignore-existing", "-ac --info=skip2 --ignore-existing", "-rlt --info=skip --ignore-existing",
-		"-ai --info=skip -u", "-r --info=skip --max-size=2000 --min-size=3 --no-W", "-avv --debug=NONE",
+		"-ai --info=skip -u", "-r --info=skip --max-size=2000 --min-size=3 --no-W", "-avv --debug=NONE", "-avv --debug=NONE --protocol=28", "-a --info=name --protocol=26",
 		"-a --debug=filter --include=fresh/ --exclude=/f* --exclude=sam[e] -C", "-a --debug=filter -F --del --exclude=*.o",
 	)
 }

@@ -108,7 +108,7 @@ func (g *generator) keep(index int32, e *filelist.Entry, p string, have rootfs.I
 // names and not for items, which it shows itself (rsync.c:set_file_attrs).
 func (g *generator) nameKept(e *filelist.Entry, p string, flags proto.Item) {
 	switch {
-	case !g.Server || g.Local || e.IsDir() || g.opt.Info(options.InfoName) < 2 || strings.Contains(g.opt.LogFormat, "%i"):
+	case !g.Server || g.Local && g.Caps.ItemFlags || e.IsDir() || g.opt.Info(options.InfoName) < 2 || strings.Contains(g.opt.LogFormat, "%i"):
 	case flags&proto.ItemSignificant != 0:
 		g.say(proto.TagInfo, p)
 	default:
@@ -129,12 +129,34 @@ func (g *generator) tellItem(e *filelist.Entry, it item) {
 	}
 	if !g.Caps.ItemFlags {
 		it.flags = flags
+		g.nameMade(e, it)
 		g.noteItem(e, it)
 		return
 	}
 	// A write error stays with the writer and comes up at the next flush.
 	it.entry, it.have = e, g.have
 	_, _ = g.W.Write(g.appendItem(nil, it))
+}
+
+// nameMade has a server name what has no data, to a client that is too old to
+// hear of items (generator.c:recv_generator, hlink.c:maybe_hard_link).
+func (g *generator) nameMade(e *filelist.Entry, it item) {
+	if !g.Server || g.opt.Info(options.InfoName) == 0 || it.flags&proto.ItemSignificant == 0 {
+		return
+	}
+	switch p := g.path(e); {
+	case e.IsDir() && p == ".":
+		g.say(proto.TagInfo, "./")
+	case e.IsDir():
+		g.say(proto.TagInfo, p+"/")
+	case it.xname != "":
+		g.say(proto.TagInfo, p+" => "+it.xname)
+	case it.flags&proto.ItemLocalChange == 0:
+	case e.IsLink():
+		g.say(proto.TagInfo, p+" -> "+e.Target())
+	default:
+		g.say(proto.TagInfo, p)
+	}
 }
 
 // made sets the metadata of what was just made.
