@@ -118,6 +118,13 @@ func TestRrsyncLogsInside(t *testing.T) {
 	if d := cmp.Diff([]string{"a: a", "sub/b: new b", "sub/deep/c: c"}, k.gotten(k.served)); d != "" {
 		t.Errorf("something has been logged to, or made, -want +got:\n%s", d)
 	}
+	k.allow()
+	for range 2 { // a log grows
+		k.run("rsync", "-r", "-M--log-file=sub/b", "h:sub/deep", "got/").expect(t, 0)
+	}
+	if text := k.read("served/sub/b"); !strings.HasPrefix(text, "new b") || strings.Count(text, "building file list") != 2 {
+		t.Errorf("the log has lost what was there:\n%s", text)
+	}
 	// While one session writes, no other writes a log.
 	lock, err := os.Open(k.served)
 	must(t, err)
@@ -256,6 +263,15 @@ func TestRrsyncKeepsVersions(t *testing.T) {
 			t.Errorf("%s: %s", to, r)
 		}
 		texts = texts[:len(texts)-3] // they must not have come
+	}
+	// What becomes a folder, and a folder that becomes a file, stay as well.
+	must(t, os.Remove(k.dir+"/src/n"))
+	must(t, os.RemoveAll(k.dir+"/src/sub"))
+	must(t, os.Mkdir(k.dir+"/src/n", 0o755))
+	k.write("src/n/in", "it is a folder now")
+	k.write("src/sub", "it is a file now")
+	for _, program := range []string{"rsync", k.ours} {
+		k.run(program, "-a", "src/", "h:")
 	}
 	have := ""
 	for _, f := range k.gotten(k.served) {

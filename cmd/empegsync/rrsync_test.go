@@ -180,6 +180,7 @@ func TestRrsyncRefuses(t *testing.T) {
 		{"-ro", with(push, "--delete"), "may only read"}, // which says more than that --delete is refused
 		{"-wo", pull, "may only write"},
 		{"-wo", with(pull, "--files-from=:a"), "may only write"},
+		{"-wo", with(push, "--files-from=:a"), "--files-from cannot name"}, // whose lines would be told
 		{"", with(pull, "-L"), "--copy-links"},
 		{"", with(push, "-K"), "--keep-dirlinks"},
 		{"", with(pull, "--copy-unsafe-links"), "--copy-unsafe-links"},
@@ -191,6 +192,9 @@ func TestRrsyncRefuses(t *testing.T) {
 		{"-no-del", with(push, "--partial-dir=sub"), "--partial-dir"},
 		{"-no-overwrite", with(push, "-b"), "--backup"},
 		{"-no-overwrite", with(push, "--delay-updates"), "--delay-updates"},
+		{"-no-del", with(push, "-s", "--delete"), "--delete"}, // which comes past the command
+		{"-ro", with(pull, "-s", "--remove-source-files"), "--remove-source-files"},
+		{"", with(pull, "-s", "-L"), "--copy-links"},
 		{"-append", with(push, "--delete"), "--delete"},
 		{"-append", with(push, "--inplace"), "--inplace"},
 		{"-append", with(push, "--append"), "--append"},
@@ -205,6 +209,8 @@ func TestRrsyncRefuses(t *testing.T) {
 		{"one=served two=src", []string{"-a", "h:three/", "got/"}, "one, two"},
 		{"one=served two=src", []string{"-a", "src/", "h:"}, "one, two"},
 		{"one=served two=src", []string{"-a", "h:one", "got/"}, "write one/"},
+		{"one=served two=src", []string{"-rb", "--backup-dir=/two/x", "src/", "h:one/"}, "not in the directory of the destination"},
+		{"one=served two=src", []string{"-r", "--link-dest=/three", "src/", "h:one/"}, "one, two"},
 		{"one=served two=src", []string{"-aR", "h:/one/sub/", "got/"}, "one/./PATH"},
 	} {
 		for _, program := range []string{"rsync", "ours"} {
