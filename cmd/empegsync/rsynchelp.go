@@ -32,7 +32,7 @@ func abilities() []ability {
 		{"symtimes", "symtimes", true}, {"hardlinks", "hardlinks", true}, {"hardlink_specials", "hardlink-specials", true},
 		{"hardlink_symlinks", "hardlink-symlinks", true}, {"IPv6", "IPv6", true}, {"atimes", "atimes", true},
 		{"batchfiles", "batchfiles", true}, {"inplace", "inplace", true}, {"append", "append", true}, {"ACLs", "ACLs", true},
-		{"xattrs", "xattrs", true}, {"secluded_args", "optional secluded-args", "optional"}, {"iconv", "no iconv", false},
+		{"xattrs", "xattrs", true}, {"secluded_args", "optional secluded-args", "optional"}, {"iconv", "iconv", true},
 		{"prealloc", "prealloc", true}, {"stop_at", "stop-at", true}, {"crtimes", "no crtimes", false},
 	}
 }

@@ -32,6 +32,7 @@ func rooms() []room {
 		{"pkg/rsync/proto", pure, nil, "facts of the protocol, the one place that compares versions; it depends on nothing"},
 		{"pkg/rsync/checksum", pure, nil, "sums are functions of bytes"},
 		{"pkg/rsync/chmod", pure, nil, "modes in, modes out"},
+		{"pkg/rsync/charset", pure, nil, "names in, names out"},
 		{"pkg/rsync/options", pure, []string{"pkg/rsync/chmod"}, "one table of options, read by clients, servers and help alike"},
 		{"pkg/rsync/conf", pure, nil, "text in, configuration out; who opens the file is not its business"},
 

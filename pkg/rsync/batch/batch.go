@@ -66,7 +66,7 @@ func appendFlag(name string, mode options.AppendMode) flag {
 	}}
 }
 
-// iconvFlag is the bit of what this program does not have.
+// iconvFlag is the bit of an option that no batch file has the value of.
 const iconvFlag = 9
 
 // flags returns the options in the order of their bits.
@@ -91,7 +91,7 @@ func flags() []flag {
 				o.Compress = 1
 			}
 		}},
-		{"--iconv", func(*options.Options) bool { return false }, func(*options.Options, bool) {}},
+		{"--iconv", func(o *options.Options) bool { return o.Iconv != "" }, nil},
 		boolean("--acls (-A)", func(o *options.Options) *bool { return &o.ACLs }),
 		{"--xattrs (-X)", func(o *options.Options) bool { return o.Xattrs > 0 }, func(o *options.Options, on bool) {
 			o.Xattrs = 0
@@ -130,7 +130,11 @@ func (h Header) Apply(o *options.Options) (lines []string, err error) {
 		case x.get(o) == on:
 			continue
 		case i == iconvFlag:
-			return nil, proto.Failf(proto.ExitUnsupported, "the batch file was written with --iconv, which is not supported yet")
+			how := "Do not"
+			if on {
+				how = "Please"
+			}
+			return nil, proto.Failf(proto.ExitSyntax, "%s specify the --iconv option to use this batch file.", how)
 		}
 		x.set(o, on)
 		how := "Clear"

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/empegsync/empegsync/pkg/rsync/options"
+	"github.com/empegsync/empegsync/pkg/rsync/proto"
 	"github.com/empegsync/empegsync/pkg/rsync/wire"
 )
 
@@ -70,8 +71,10 @@ func TestApply(t *testing.T) {
 	if err != nil || FlagsOf(o) != FlagsOf(parse("-a")) || !strings.HasPrefix(lines[0], "Clearing the --hard-links (-H) option") {
 		t.Errorf("%x, %q, %v", FlagsOf(o), lines, err)
 	}
-	if _, err := (Header{1 << iconvFlag, 32}).Apply(parse("-a")); err == nil {
-		t.Error("a batch with converted names is accepted")
+	for args, flags := range map[string]Flags{"-a": FlagsOf(parse("-a")) | 1<<iconvFlag, "-a --iconv=utf8": FlagsOf(parse("-a"))} {
+		if _, err := (Header{flags, 32}).Apply(parse(args)); proto.ExitCode(err) != proto.ExitSyntax || !strings.Contains(err.Error(), "specify the --iconv option") {
+			t.Errorf("%s for a batch that is otherwise: %v", args, err)
+		}
 	}
 }
 

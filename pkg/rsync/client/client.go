@@ -246,6 +246,9 @@ func (c *Client) open(ctx context.Context, places []Remote, push bool) (cn *conn
 	if err != nil {
 		return nil, l, nil, err
 	}
+	if _, err := server.Charset(c.Options); err != nil {
+		return nil, l, nil, err
+	}
 	if err := server.CheckMunging(c.Options); err != nil {
 		return nil, l, nil, err
 	}
@@ -343,12 +346,16 @@ func (c *Client) settle(r *wire.Reader, w *wire.Writer, caps proto.Caps, push bo
 	if err != nil {
 		return l, a, err
 	}
+	names, err := server.Charset(c.Options)
+	if err != nil {
+		return l, a, err
+	}
 	if c.Agreed != nil {
 		c.Agreed(a)
 	}
 	return transfer.Link{
-		Chmod: changes,
-		R:     r, W: w, Caps: a.Caps, Seed: a.Seed, FileSum: a.FileSum, ListSum: a.ListSum,
+		Chmod: changes, Charset: names,
+		R: r, W: w, Caps: a.Caps, Seed: a.Seed, FileSum: a.FileSum, ListSum: a.ListSum,
 		Compression: a.Compression,
 		PeerFrames:  a.PeerFrames, Local: c.start != nil,
 	}, a, nil
@@ -382,11 +389,19 @@ func (c *Client) enter(cn *conn, places []Remote, push bool) (proto.Caps, error)
 	if err := session.SendArgs(cn.w, caps, open); err != nil {
 		return caps, err
 	}
-	return caps, session.SendSecluded(cn.w, secluded)
+	names, err := server.Charset(c.Options)
+	if err != nil {
+		return caps, err
+	}
+	return caps, session.SendSecluded(cn.w, secluded, names)
 }
 
 // startShell starts the server over a remote shell.
 func (c *Client) startShell(ctx context.Context, places []Remote, push bool) (*conn, error) {
+	names, err := server.Charset(c.Options)
+	if err != nil {
+		return nil, err
+	}
 	open, secluded := c.arguments(proto.ShowsLetters(c.version()), places, push)
 	words, err := c.Shell.command(places[0], c.Options, open)
 	if err != nil {
@@ -401,7 +416,7 @@ func (c *Client) startShell(ctx context.Context, places []Remote, push bool) (*c
 	}
 	p.program = c.Options.RsyncPath
 	cn := c.connect(nil, p)
-	if err := session.SendSecluded(cn.w, secluded); err != nil {
+	if err := session.SendSecluded(cn.w, secluded, names); err != nil {
 		return nil, cn.end(err)
 	}
 	return cn, nil

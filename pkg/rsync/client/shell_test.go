@@ -141,12 +141,12 @@ func TestShellCancelled(t *testing.T) {
 // TestShellCommand has the words that rsync 3.5.0 starts a shell with.
 func TestShellCommand(t *testing.T) {
 	for _, c := range []struct{ args, env, want string }{
-		{"-a user@h:x y", "", "ssh -l user h rsync --server --sender -logDtpre.iLfxCIvu . x"},
-		{"-a user@h:x y", "rsh -n", "rsh -n -l user h rsync --server --sender -logDtpre.iLfxCIvu . x"},
-		{"-4 -e /usr/bin/ssh h:x y", "rsh", "/usr/bin/ssh -4 h rsync --server --sender -e.LfxCIvu . x"},
-		{"-6 -e /usr/bin/dbclient [::1]:x y", "", "/usr/bin/dbclient ::1 rsync --server --sender -e.LfxCIvu . x"},
+		{"-a user@h:x y", "", "ssh -l user h rsync --server --sender -logDtpre.iLsfxCIvu . x"},
+		{"-a user@h:x y", "rsh -n", "rsh -n -l user h rsync --server --sender -logDtpre.iLsfxCIvu . x"},
+		{"-4 -e /usr/bin/ssh h:x y", "rsh", "/usr/bin/ssh -4 h rsync --server --sender -e.LsfxCIvu . x"},
+		{"-6 -e /usr/bin/dbclient [::1]:x y", "", "/usr/bin/dbclient ::1 rsync --server --sender -e.LsfxCIvu . x"},
 		{"--rsync-path=/opt/rsync --protocol=29 -r h: y", "rsh", "rsh h /opt/rsync --server --sender -r . ."},
-		{"-r h:a :b y", "rsh", "rsh h rsync --server --sender -re.iLfxCIvu . a b"},
+		{"-r h:a :b y", "rsh", "rsh h rsync --server --sender -re.iLsfxCIvu . a b"},
 	} {
 		opt, err := options.Parse(strings.Fields(c.args))
 		if err != nil {

@@ -219,7 +219,7 @@ func TestErrors(t *testing.T) {
 		text string
 		want []string // each error's text starts like this
 	}{
-		{ok + "charset = utf-8", []string{`rsyncd.conf:3: parameter "charset" is not supported yet; remove the line`}},
+		{ok + "insecure links = yes", []string{`rsyncd.conf:3: parameter "insecure links" is not supported yet; remove the line`}},
 		{ok + "Read Onyl = no", []string{`rsyncd.conf:3: unknown parameter "Read Onyl" (did you mean "read only"?)`}},
 		{ok + "hots allow = x", []string{`rsyncd.conf:3: unknown parameter "hots allow" (did you mean "hosts allow"?)`}},
 		{ok + "zzz = 1", []string{`rsyncd.conf:3: unknown parameter "zzz"; remove`}},

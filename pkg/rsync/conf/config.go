@@ -149,6 +149,10 @@ type Module struct {
 	MaxConnections int
 	LockFile       string
 
+	// Charset is the character set of the module's names, for clients with
+	// --iconv; "" refuses that.
+	Charset string
+
 	// IncludeFrom and ExcludeFrom name files of patterns, one a line. They
 	// come before Include and Exclude.
 	IncludeFrom, ExcludeFrom string

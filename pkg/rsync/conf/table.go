@@ -35,7 +35,7 @@ func moduleParams() []Param {
 		{Name: "auth users", field: func(_ *Global, m *Module) any { return &m.AuthUsers }},
 		{Name: "bandwidth", Kind: KindRate, Default: "0", Extension: true, field: func(_ *Global, m *Module) any { return &m.Bandwidth }},
 		{Name: "bandwidth per address", Kind: KindRate, Default: "0", Extension: true, field: func(_ *Global, m *Module) any { return &m.BandwidthPerAddress }},
-		{Name: "charset", holds: empty},
+		{Name: "charset", field: func(_ *Global, m *Module) any { return &m.Charset }},
 		{Name: "comment", field: func(_ *Global, m *Module) any { return &m.Comment }},
 		{Name: "dont compress", field: func(_ *Global, m *Module) any { return &m.DontCompress }},
 		{Name: "early exec", field: func(_ *Global, m *Module) any { return &m.EarlyExec }},

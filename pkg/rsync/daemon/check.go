@@ -54,7 +54,8 @@ func checkModule(m *conf.Module) error {
 	}
 	_, rulesErr := moduleRules(m)
 	_, hostsErr := hostRulesOf(m)
-	return errors.Join(rulesErr, hostsErr, checkAuth(m), checkChmod("incoming", m.IncomingChmod), checkChmod("outgoing", m.OutgoingChmod))
+	_, charsetErr := moduleCharset(m)
+	return errors.Join(rulesErr, hostsErr, charsetErr, checkAuth(m), checkChmod("incoming", m.IncomingChmod), checkChmod("outgoing", m.OutgoingChmod))
 }
 
 // checkAuth looks at what a module says about passwords.

@@ -117,7 +117,12 @@ func (c *session) open(ctx context.Context, m *conf.Module) error {
 	if err := c.w.Flush(); err != nil {
 		return err
 	}
-	args, err := proc.ReadArgs(c.r, c.caps)
+	names, err := moduleCharset(m)
+	if err != nil {
+		c.log.Error(err.Error())
+		return c.refuse("the module's character set is not known")
+	}
+	args, err := proc.ReadArgs(c.r, c.caps, names)
 	if err != nil {
 		return err
 	}
@@ -267,7 +272,7 @@ func (c *session) serve(ctx context.Context, job task, become func() *switchErro
 // agree makes of the client's arguments what both sides will do, and does it.
 func (c *session) agree(ctx context.Context, t *served, job task) error {
 	args := job.args
-	refusal, _ := options.NewRefusal(t.module.RefuseOptions)
+	refusal, _ := options.NewRefusal(refused(t.module))
 	opt, optErr := options.ParseServer(args, refusal)
 	if optErr != nil {
 		opt = &options.Options{ClientInfo: letters(args), Sender: slices.Contains(args, "--sender")}
@@ -275,6 +280,11 @@ func (c *session) agree(ctx context.Context, t *served, job task) error {
 	tame(opt, t.module)
 	t.opt = opt
 	var err error
+	if opt.Iconv != "" { // which name it is, the module says
+		if t.charset, err = moduleCharset(t.module); err != nil {
+			return err // it was known when the configuration was read
+		}
+	}
 	t.agreed, err = proc.Setup{
 		Caps: c.caps, Server: true, Sender: opt.Sender, Choice: opt.ChecksumChoice, Lists: opt.Checksum,
 		Letters: opt.ClientInfo, Seed: seed(opt),

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/empegsync/empegsync/pkg/rsync/charset"
 	"github.com/empegsync/empegsync/pkg/rsync/conf"
 	"github.com/empegsync/empegsync/pkg/rsync/filter"
 	"github.com/empegsync/empegsync/pkg/rsync/options"
@@ -29,6 +30,7 @@ type served struct {
 	daemonRules *filter.Rules // nil: none
 	opt         *options.Options
 	agreed      proc.Agreed
+	charset     *charset.Conversion // of the module's files; nil: as they are
 	trimLinks   bool
 	names       *converter // nil: none
 	prefixes    []string   // of the sources, below the module
@@ -91,6 +93,7 @@ func (t *served) transfer(ctx context.Context, clientRules *filter.Rules) (trans
 		Compression:  t.agreed.Compression,
 		Uncompressed: t.module.DontCompress,
 		Nameless:     t.module.NumericIDs == conf.Yes,
+		Charset:      t.charset,
 		PeerFrames:   t.agreed.PeerFrames, Abort: func() { t.conn.Close() },
 		Deafen: func() error { return proc.Deafen(t.clock) },
 		Busy:   func() { proc.Touch(t.clock) },
@@ -286,7 +289,7 @@ func (t *served) end(code proto.Exit, text string) {
 
 // say has an error message and the exit code go out with what is written next.
 func (t *served) say(code proto.Exit, text string) {
-	for line := range strings.SplitSeq(text, "\n") {
+	for line := range strings.SplitSeq(t.charset.TextToWire(text), "\n") {
 		t.w.Message(proto.TagError, []byte(line+"\n"))
 	}
 	if t.agreed.Caps.ExitMessages {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"unsafe"
 
+	"github.com/empegsync/empegsync/pkg/rsync/charset"
 	"github.com/empegsync/empegsync/pkg/rsync/proto"
 	"github.com/empegsync/empegsync/pkg/rsync/wire"
 )
@@ -31,6 +32,13 @@ type Decoder struct {
 	// After, if not nil, reads what follows an entry: its ACL and its extended
 	// attributes.
 	After func(r *wire.Reader, e *Entry)
+
+	// Names, if not nil, converts names, and with [proto.Caps.SymlinkIconv] links'
+	// targets, which come in UTF-8. An entry for which that fails is told of and
+	// stays in its place as [MarkUnnamed], and the list has an error.
+	Names *charset.Conversion
+	// Unnamed, if not nil, is told what could not be converted, as it came.
+	Unnamed func(what Unnamed, name string, err error)
 
 	// Room is about how many bytes of memory the entries of the list that is read
 	// next may take; 0 is no bound. Beyond it the error is ErrMemory.
@@ -91,7 +99,10 @@ func (d *Decoder) ReadPart(r *wire.Reader, l *List, limit int, progress func(n i
 		if more && d.After != nil {
 			d.After(r, &e)
 		}
-		if more && l.Parent != nil && e.Dir != dir {
+		if more && e.Mark&MarkUnnamed != 0 {
+			l.IOError |= proto.IOErrGeneral // what is missing here must not be deleted
+		}
+		if more && l.Parent != nil && !belongs(&e, l.Parent, dir) {
 			r.Fail(fmt.Errorf("%q is not in the folder %q, whose list this is", clip(d.name), clip([]byte(dir))))
 		}
 		if r.Err() != nil {
@@ -159,9 +170,12 @@ func (d *Decoder) readLater(r *wire.Reader, e *Entry, before *List, i int32) {
 		r.Fail(fmt.Errorf("%q is a hard link to entry %d, which is no first name", clip(d.name), i))
 		return
 	}
-	dir, base := e.Dir, e.Base
+	dir, base, unnamed := e.Dir, e.Base, e.Mark
 	*e = *first // shares ext, which nobody changes any more
-	e.Dir, e.Base = dir, base
+	e.Dir, e.Base, e.Mark = dir, base, first.Mark&^unnamedMarks|unnamed
+	if first.Mark&MarkUnnamed != 0 && e.IsLink() && unnamed == 0 {
+		d.unnamed(UnnamedTarget, e.Path(), charset.ErrInvalid, e) // the target may be what has failed
+	}
 	d.checkType(r, e)
 	d.mode, d.mtime, d.uid, d.gid = e.Mode, e.Mtime, e.UID, e.GID
 	if e.IsDevice() {
@@ -252,6 +266,9 @@ func (d *Decoder) readName(r *wire.Reader, flags proto.EntryFlags, e *Entry) boo
 	name, err := d.unroot(d.name)
 	if err == nil {
 		err = CheckName(name)
+	}
+	if err == nil && d.Names != nil {
+		name, err = d.convertName(name, e)
 	}
 	if err != nil {
 		r.Fail(err)
@@ -468,6 +485,9 @@ func (d *Decoder) readTarget(r *wire.Reader, e *Entry) {
 		return
 	}
 	target := string(t)
+	if d.Names != nil && d.caps.SymlinkIconv {
+		target = d.convertTarget(target, e)
+	}
 	if target == "" || strings.IndexByte(target, 0) >= 0 {
 		r.Fail(fmt.Errorf("link %q has an empty target or one with a NUL byte", clip(d.name)))
 		return

@@ -60,6 +60,7 @@ const (
 	MarkTopDir    Mark = 1 << iota // a folder that the user named
 	MarkNoContent                  // a folder that was not looked into
 	MarkDropped                    // a duplicate: keeps its index, is not used
+	MarkUnnamed                    // also dropped: its name, as it came, cannot be converted
 )
 
 // IsDir reports whether the entry is a folder.

@@ -9,8 +9,8 @@ import (
 )
 
 // Folders are those that parts of a list have announced and whose own parts are
-// still to come. They are numbered in the order of the list (flist.c:
-// recv_file_list, dir_flist). The zero value has none.
+// still to come. They are numbered in the order in which they were sent
+// (flist.c:recv_file_list, dir_flist). The zero value has none.
 type Folders struct {
 	waiting   map[int32]*Entry
 	announced int32
@@ -27,13 +27,11 @@ func (f *Folders) Announce(l *List) error {
 	if f.waiting == nil {
 		f.waiting = make(map[int32]*Entry)
 	}
-	for _, e := range l.All() {
-		if !e.IsDir() {
-			continue
-		}
-		number := f.announced
+	base := f.announced
+	for number, e := range l.Dirs() {
+		number += base
 		f.announced++
-		if e.Mark&MarkDropped != 0 || isRoot(e) {
+		if e.Mark&(MarkDropped|MarkUnnamed) == MarkDropped || isRoot(e) {
 			continue
 		}
 		f.waiting[number] = e.Clone()

@@ -23,6 +23,13 @@ type List struct {
 	Users   map[uint32]string
 	Groups  map[uint32]string
 
+	// KeepsOrder has indexes on the wire stand for the order in which entries were
+	// added, whatever Sort does: the two sides sort by names that differ where
+	// they are converted (flist.c: need_unsorted_flist).
+	KeepsOrder bool
+	sent       []int32 // place of each entry on the wire; nil: its place here
+	places     []int32 // and the way back
+
 	segments [][]Entry
 	length   int
 	bytes    int64
@@ -154,6 +161,9 @@ func (l *List) dropDuplicates() {
 	keep := -1
 	for i := range l.length {
 		e := l.at(i)
+		if e.Mark&MarkUnnamed != 0 {
+			continue
+		}
 		if keep < 0 || e.Base != l.at(keep).Base || e.Dir != l.at(keep).Dir {
 			keep = i
 			continue
@@ -184,6 +194,7 @@ func (l *List) sort(dirsLast bool) {
 	slices.SortStableFunc(order, func(a, b int32) int {
 		return Compare(l.at(int(a)), l.at(int(b)), dirsLast)
 	})
+	l.keepOrder(order)
 	for start := range order {
 		if order[start] < 0 {
 			continue

@@ -63,6 +63,12 @@ func ourServer(args []string) int {
 		return 1
 	}
 	defer restore()
+	if opt.Incomplete {
+		if opt, err = server.ReadSecluded(ctx, conn, args); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return int(proto.ExitCode(err))
+		}
+	}
 	return int(proto.ExitCode((&server.Session{Options: opt, Conn: conn, Err: os.Stderr, Umask: 0o022}).Run(ctx)))
 }
 
@@ -106,10 +112,15 @@ func oldRelease(version string, args []string) int {
 // rsh writes a remote shell that runs everything here. It is read by sh rather
 // than executed: a file that was just written may still be open in a child that
 // another test is starting, and then cannot be.
-func (s *sandbox) rsh() string {
+// env are variables that it sets there.
+func (s *sandbox) rsh(env ...string) string {
 	s.t.Helper()
 	name := filepath.Join(s.dir, "rsh")
-	s.must(os.WriteFile(name, []byte("#!/bin/sh\nshift\nexec \"$@\"\n"), 0o755))
+	text := "#!/bin/sh\nshift\n"
+	for _, v := range env {
+		text += "export " + v + "\n"
+	}
+	s.must(os.WriteFile(name, []byte(text+"exec \"$@\"\n"), 0o755))
 	return "sh " + name
 }
 

@@ -88,8 +88,11 @@ func (o *Options) Seclude(args []string) (open, secluded []string) {
 	if o.Secluded != Yes {
 		return args, nil
 	}
-	bundle := slices.IndexFunc(args, func(a string) bool { return !strings.HasPrefix(a, "--") })
-	return args[:bundle+1], args[bundle+1:]
+	end := slices.IndexFunc(args, func(a string) bool { return !strings.HasPrefix(a, "--") }) + 1
+	if end < len(args) && o.Iconv != "" {
+		end++ // what the others are converted from
+	}
+	return args[:end], args[end:]
 }
 
 // Secluded reports whether a client's arguments say that more of them follow

@@ -17,8 +17,8 @@ func (s *state) finish() *Error {
 		if !s.dotted && !s.Incomplete {
 			return syntaxError("on remote machine: the argument list lacks the \".\" before the paths")
 		}
-		if s.refuse.refused["no-iconv"] {
-			return refusedError("--no-iconv") // names are never converted, asked for or not
+		if s.Iconv == "" && s.refuse.refused["no-iconv"] {
+			return refusedError("--no-iconv") // not asking for it is what is refused
 		}
 	} else if s.ListOnly == ListNo && len(s.Args) < 2 && s.ReadBatch == "" {
 		s.ListOnly = ListImplied

@@ -36,27 +36,3 @@ func setMessages(m Stderr) action {
 func stderrWord(o *Options, _ Peer) string {
 	return [...]string{StderrErrors: "", StderrAll: "--msgs2stderr", StderrClient: "--no-msgs2stderr"}[o.Stderr]
 }
-
-// setIconv takes what means that names are not converted; they never are.
-// // rsync.c:setup_iconv
-func setIconv(s *state, arg string) *Error {
-	if arg == "-" {
-		return noIconv(s, "")
-	}
-	return unsupportedError("--iconv="+arg, s.names.long["iconv"].row.why)
-}
-
-func noIconv(s *state, _ string) *Error {
-	s.iconv = No
-	return nil
-}
-
-// finishIconv holds what RSYNC_ICONV asks for against what can be done.
-func (s *state) finishIconv() *Error {
-	v := s.variable("RSYNC_ICONV")
-	if s.iconv == No || v == "" || v == "-" {
-		return nil
-	}
-	return &Error{Kind: Unsupported, Option: "--iconv",
-		Text: "RSYNC_ICONV=" + v + " is not supported; unset it, or use --no-iconv"}
-}

@@ -254,6 +254,10 @@ type Options struct {
 	// OldArgs is how much is left to remote shells to split, as in releases
 	// before 3.2.4: 1 paths, 2 the values of options too, -1 for --no-old-args.
 	OldArgs int
+	// Iconv is the character set of this side's names, where they are to travel in
+	// UTF-8: a name, or "." for that of the locale. "" asks for no conversion.
+	Iconv       string
+	iconvRemote string // that of the other side, as it is told
 	// RemoteOptions go to the other side as they are.
 	RemoteOptions []string
 	// PasswordFile holds the password for a daemon, "" for none, "-" for the

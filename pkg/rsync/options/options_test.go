@@ -214,6 +214,10 @@ func TestRefusal(t *testing.T) {
 		{"* !a !v !compress*", "--server --sender -n --checksum-seed=1 . x", ""},
 		{"* no-iconv !a !v", "--server --no-iconv . x", "--no-iconv"},
 		{"*", "--server --no-iconv --log-format=%i -e.Ls . x", ""},
+		{"no-iconv", "--server --iconv=utf8 . x", ""},
+		{"no-iconv", "--server -r . x", "--no-iconv"},
+		{"iconv", "--server --iconv=utf8 . x", "--iconv"},
+		{"* !a", "--server --iconv=utf8 . x", ""},
 		{"a", "--server -l . x", "--links (-l)"},
 		{"archive*", "--server -l . x", ""},
 		{"archive*", "--server -a . x", "--archive (-a)"},
@@ -337,7 +341,6 @@ func TestNothingIsIgnored(t *testing.T) {
 		case slices.Contains([]string{"server", "sender", "daemon", "config", "dparam", "no-detach", "detach"}, opt.Long): // other modes
 		case opt.Long == "blocking-io": // how C rsync reads a pipe; ours does what both ways are for
 		case opt.Long == "qsort": // with which of C's two ways a list is sorted: the outcome is one
-		case opt.Long == "iconv": // only "-" is supported, which asks for nothing
 		case err != nil:
 			t.Errorf("%s: %v", arg, err)
 		case fmt.Sprintf("%+v", *o) == base && arg != "--recursive" && arg != "--implied-dirs": // the default

@@ -102,7 +102,7 @@ func lines() []string {
 		"-C", "-F", "-FF", "-rm --delete", "-m --no-m", "-rCm0",
 		"--stderr=e", "--stderr=al", "--stderr=client -i", "--msgs2stderr -B700", "--no-msgs2stderr", "--zt=3 -z", "--sockopts=SO_KEEPALIVE",
 		"--info=name0,del --msgs2stderr --existing --fsync --temp-dir=x --inplace --stats --numeric-ids --ignore-missing-args --modify-window=2",
-		"--max-alloc=2m --stats --ignore-missing-args --super --size-only --force -r", "--max-alloc=0 --modify-window=1", "--info=none --copy-dest=x --copy-dest=y", "--iconv=- --no-iconv",
+		"--max-alloc=2m --stats --ignore-missing-args --super --size-only --force -r", "--max-alloc=0 --modify-window=1", "--info=none --copy-dest=x --copy-dest=y", "--iconv=- --no-iconv", "-a --iconv=utf8,iso88591", "--iconv=utf8 -B700", "--iconv=. --timeout=5", "--iconv=,x --list-only", "--iconv=utf8, -r",
 	}
 }
 
@@ -217,7 +217,7 @@ func samples() map[string]string {
 	return map[string]string{"remote-option": "-x", "chmod": "u+x", "block-size": "7", "max-alloc": "2m", "bwlimit": "7",
 		"exclude-from": "/dev/null", "include-from": "/dev/null", "filter": "-_x", "stderr": "all", "dparam": "port=7",
 		"stop-at": "2099-12-31", "info": "none", "debug": "none",
-		"outbuf": "L", "iconv": "-"}
+		"outbuf": "L", "iconv": "utf8"}
 }
 
 // Every spelling in the table is one that rsync knows, with an argument where

@@ -85,8 +85,8 @@ func otherRows() []row {
 		value("dparam", "", "OVERRIDE", "with --daemon: override a global parameter of rsyncd.conf, as in port=8730",
 			asDaemonTry(setOver)).in(both | daemon).asDaemon("M"),
 		todo("copy-as", "", "USER[:GROUP]", "copy as another user", "run the whole of it as that user instead").from("3.2.0"),
-		value("iconv", "", "CONVERT_SPEC", "convert the character set of names (only \"-\": not)", setIconv).in(client).from("3.0.0").noLong().
-			undo(noIconv).but("names are bytes here: the tables of character sets are too large for boards, and file indexes would follow another order"),
+		value("iconv", "", "CONVERT_SPEC", "convert names between the character sets LOCAL[,REMOTE], as in utf8,iso88591; \".\": the locale's", setIconv).
+			from("3.0.0").noLong().undo(noIconv).toServer(100, iconvWord),
 		value("stop-after", "", "MINS", "stop after so many minutes", stopAfter).in(client).alias("time-limit").from("3.2.3"),
 		value("stop-at", "", "TIME", "stop at a point in time, as in 14:00 or 1-31T8:30", text(func(o *Options) *string { return &o.StopAt })).
 			in(client).from("3.2.3"),

@@ -64,6 +64,7 @@ type Caps struct {
 	// From the compatibility flags (version 30 and later), see [Compat].
 	IncRecurse     bool // the list comes in parts, folder by folder
 	SymlinkTimes   bool // the receiver can set times on symbolic links
+	SymlinkIconv   bool // targets of symbolic links are converted as names are
 	SafeList       bool // errors inside a partial list are announced safely
 	AvoidXattrOpt  bool // the hard-link shortcut for xattrs is off
 	SeedFirst      bool // block sums hash the seed before the data

@@ -167,17 +167,14 @@ func TestCompatFlags(t *testing.T) {
 	for letters, want := range map[string]Compat{
 		"":                CompatSymlinkTimes,
 		"f":               CompatSymlinkTimes | CompatSafeList,
-		"LsfxCIvu":        CompatSymlinkTimes | CompatSafeList | CompatAvoidXattrOpt | CompatSeedFirst | CompatInplacePartial | CompatVarintFlags | CompatID0Names,
-		"iLsf":            CompatSymlinkTimes | CompatSafeList | CompatIncRecurse,
-		ClientLetters():   CompatIncRecurse | CompatSymlinkTimes | CompatSafeList | CompatAvoidXattrOpt | CompatSeedFirst | CompatInplacePartial | CompatVarintFlags | CompatID0Names,
-		"letters unknown": CompatSymlinkTimes | CompatID0Names, // only the u
+		"LsfxCIvu":        CompatSymlinkTimes | CompatSymlinkIconv | CompatSafeList | CompatAvoidXattrOpt | CompatSeedFirst | CompatInplacePartial | CompatVarintFlags | CompatID0Names,
+		"iLsf":            CompatSymlinkTimes | CompatSymlinkIconv | CompatSafeList | CompatIncRecurse,
+		ClientLetters():   CompatIncRecurse | CompatSymlinkTimes | CompatSymlinkIconv | CompatSafeList | CompatAvoidXattrOpt | CompatSeedFirst | CompatInplacePartial | CompatVarintFlags | CompatID0Names,
+		"letters unknown": CompatSymlinkTimes | CompatSymlinkIconv | CompatID0Names, // only the s and the u
 	} {
 		if got := CompatFor(letters); got != want {
 			t.Errorf("CompatFor(%q) = %#x, want %#x", letters, got, want)
 		}
-	}
-	if strings.Contains(ClientLetters(), "s") {
-		t.Error("the letter s stands for what is not done here")
 	}
 }
 
@@ -188,7 +185,7 @@ func TestWithCompat(t *testing.T) {
 	}{
 		{CompatIncRecurse, []string{"IncRecurse"}},
 		{CompatSymlinkTimes, []string{"SymlinkTimes"}},
-		{CompatSymlinkIconv, nil},
+		{CompatSymlinkIconv, []string{"SymlinkIconv"}},
 		{CompatSafeList, []string{"SafeList"}},
 		{CompatAvoidXattrOpt, []string{"AvoidXattrOpt"}},
 		{CompatSeedFirst, []string{"SeedFirst"}},

@@ -21,9 +21,8 @@ const (
 )
 
 // ClientLetters returns the letters that a client shows a server in -e.
-// The one for what this implementation does not do is left out: no s (no
-// iconv). Whether i may be shown depends on the options.
-func ClientLetters() string { return "iLfxCIvu" }
+// Whether i may be shown depends on the options.
+func ClientLetters() string { return "iLsfxCIvu" }
 
 // CompatFor returns the flags that a server answers to a client that has
 // shown these letters.
@@ -34,6 +33,7 @@ func CompatFor(letters string) Compat {
 		flag   Compat
 	}{
 		{"i", CompatIncRecurse},
+		{"s", CompatSymlinkIconv},
 		{"f", CompatSafeList},
 		{"x", CompatAvoidXattrOpt},
 		{"C", CompatSeedFirst},
@@ -52,6 +52,7 @@ func CompatFor(letters string) Compat {
 func (c Caps) WithCompat(f Compat) Caps {
 	c.IncRecurse = f&CompatIncRecurse != 0
 	c.SymlinkTimes = f&CompatSymlinkTimes != 0
+	c.SymlinkIconv = f&CompatSymlinkIconv != 0
 	c.SafeList = f&CompatSafeList != 0 || c.ErrorsInList
 	c.AvoidXattrOpt = f&CompatAvoidXattrOpt != 0
 	c.XattrShortcut = c.XattrShortcut && !c.AvoidXattrOpt

@@ -44,7 +44,11 @@ func SecludedWords(ctx context.Context, conn net.Conn, words []string) ([]string
 		defer func() { _ = conn.SetReadDeadline(time.Time{}) }() // if it fails, the next read will
 	}
 	// Nothing may be read ahead: what follows is the session's.
-	args, err := session.ReadSecluded(wire.NewReader(oneByte{conn}, 0))
+	ours, err := openCharset(options.IconvAsked(words))
+	if err != nil {
+		return nil, err
+	}
+	args, err := session.ReadSecluded(wire.NewReader(oneByte{conn}, 0), ours)
 	if err != nil {
 		return nil, err
 	}

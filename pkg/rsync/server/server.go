@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/empegsync/empegsync/pkg/rsync/charset"
 	"github.com/empegsync/empegsync/pkg/rsync/filelist"
 	"github.com/empegsync/empegsync/pkg/rsync/filter"
 	"github.com/empegsync/empegsync/pkg/rsync/logformat"
@@ -58,7 +59,8 @@ type active struct {
 	r      *wire.Reader
 	w      *wire.Writer
 	a      session.Agreed
-	clock  net.Conn // Conn with its limits around it
+	names  *charset.Conversion // of this side's files; nil: as they are
+	clock  net.Conn            // Conn with its limits around it
 	log    *logformat.Lines
 }
 
@@ -144,6 +146,10 @@ func (c *active) transfer(ctx context.Context) error {
 	if err := CheckMunging(c.Options); err != nil {
 		return err
 	}
+	var err error
+	if c.names, err = Charset(c.Options); err != nil {
+		return err
+	}
 	rules, err := c.rules()
 	if err != nil {
 		return err
@@ -152,9 +158,9 @@ func (c *active) transfer(ctx context.Context) error {
 		R: c.r, W: c.w, Caps: c.a.Caps, Seed: c.a.Seed, Server: true, FileSum: c.a.FileSum, ListSum: c.a.ListSum,
 		Compression: c.a.Compression,
 		PeerFrames:  c.a.PeerFrames, Abort: func() { c.Conn.Close() },
-		Tell:   c.tells(),
-		Log:    c.logs(),
-		Local:  c.Local,
+		Tell:  c.tells(),
+		Log:   c.logs(),
+		Local: c.Local, Charset: c.names,
 		Deafen: func() error { return session.Deafen(c.clock) },
 	}
 	if c.Options.FilesFrom != "" && c.Options.FilesFrom != "-" {
@@ -231,7 +237,7 @@ const lastWords = 5 * time.Second
 func (c *active) giveUp(err error) {
 	c.w.Replace(c.Conn)
 	_ = c.Conn.SetWriteDeadline(time.Now().Add(lastWords)) // a file or terminal has none
-	if !c.w.Message(proto.TagError, []byte("rsync: "+err.Error()+"\n")) {
+	if !c.w.Message(proto.TagError, []byte(c.names.TextToWire("rsync: "+err.Error())+"\n")) {
 		c.complain(err)
 	}
 	if c.a.Caps.ExitMessages {
@@ -274,7 +280,7 @@ func (c *active) complain(err error) { fmt.Fprintf(c.Err, "rsync: %v\n", err) }
 // tell sends a line to the client, or to Err where no frames can carry it.
 func (c *active) tell(tag proto.Tag, line string) {
 	c.note(line)
-	if c.Options.Stderr == options.StderrAll || !c.w.Message(tag, []byte(line+"\n")) {
+	if c.Options.Stderr == options.StderrAll || !c.w.Message(tag, []byte(c.names.TextToWire(line)+"\n")) {
 		fmt.Fprintln(c.Err, line)
 	}
 }

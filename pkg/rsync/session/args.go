@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/empegsync/empegsync/pkg/rsync/charset"
 	"github.com/empegsync/empegsync/pkg/rsync/options"
 	"github.com/empegsync/empegsync/pkg/rsync/proto"
 	"github.com/empegsync/empegsync/pkg/rsync/wire"
@@ -38,8 +39,9 @@ func SendArgs(w *wire.Writer, caps proto.Caps, args []string) error {
 }
 
 // SendSecluded sends what follows the arguments under -s, each with a zero byte
-// behind it (rsync.c:send_protected_args); nothing if there are none.
-func SendSecluded(w *wire.Writer, args []string) error {
+// behind it (rsync.c:send_protected_args); nothing if there are none. With --iconv
+// they are converted from the client's character set, which is nil without.
+func SendSecluded(w *wire.Writer, args []string, from *charset.Conversion) error {
 	if len(args) == 0 {
 		return nil
 	}
@@ -52,7 +54,7 @@ func SendSecluded(w *wire.Writer, args []string) error {
 		if a == "" {
 			a = "."
 		}
-		b.WriteString(a)
+		b.WriteString(from.TextToWire(a))
 		b.WriteByte(0)
 	}
 	b.WriteByte(0)
@@ -62,13 +64,18 @@ func SendSecluded(w *wire.Writer, args []string) error {
 	return nil
 }
 
-// ReadSecluded reads what [SendSecluded] sends, without the program's name.
-func ReadSecluded(r *wire.Reader) ([]string, error) {
+// ReadSecluded reads what [SendSecluded] sends, without the program's name. to is
+// the server's character set, nil without --iconv.
+func ReadSecluded(r *wire.Reader, to *charset.Conversion) ([]string, error) {
 	args, err := readArgs(r, 0)
 	if err != nil || len(args) == 0 {
 		return nil, err
 	}
-	return args[1:], nil
+	args = args[1:]
+	for i, a := range args {
+		args[i] = to.TextFromWire(a)
+	}
+	return args, nil
 }
 
 // Limits of a client's arguments.
@@ -78,8 +85,9 @@ const (
 )
 
 // ReadArgs reads a client's arguments, and those that follow under -s
-// (io.c:read_args, clientserver.c:rsync_module).
-func ReadArgs(r *wire.Reader, caps proto.Caps) ([]string, error) {
+// (io.c:read_args, clientserver.c:rsync_module). ours is the character set of this
+// side's names, which these are converted to if the client asks for --iconv.
+func ReadArgs(r *wire.Reader, caps proto.Caps, ours *charset.Conversion) ([]string, error) {
 	end := byte('\n')
 	if caps.ArgsNulEnded {
 		end = 0
@@ -89,7 +97,10 @@ func ReadArgs(r *wire.Reader, caps proto.Caps) ([]string, error) {
 	if err != nil || !options.Secluded(args) {
 		return args, err
 	}
-	secluded, err := ReadSecluded(r)
+	if options.IconvAsked(args) == "" {
+		ours = nil
+	}
+	secluded, err := ReadSecluded(r, ours)
 	if i := slices.IndexFunc(args, func(a string) bool { return !strings.HasPrefix(a, "-") }); i >= 0 {
 		args = args[:i] // rsync sends "(null)" where the open part ends, and then all again
 	}

@@ -23,7 +23,7 @@ func TestEscapedArgs(t *testing.T) {
 	}{
 		{"--server\x00--usermap=\\*:x\x00--suffix=a\\ b\\\\c\\\x00.\x00m/a\\ b\x00\x00", []string{"--server", "--usermap=*:x", `--suffix=a b\c\`, ".", `m/a\ b`}},
 	} {
-		got, err := ReadArgs(wire.NewReader(bytes.NewReader([]byte(c.sent)), 0), caps)
+		got, err := ReadArgs(wire.NewReader(bytes.NewReader([]byte(c.sent)), 0), caps, nil)
 		if d := cmp.Diff(c.want, got); d != "" || err != nil {
 			t.Errorf("%v\n%s", err, d)
 		}
@@ -32,7 +32,7 @@ func TestEscapedArgs(t *testing.T) {
 		if err := SendArgs(w, caps, c.want); err != nil {
 			t.Fatal(err)
 		}
-		again, err := ReadArgs(wire.NewReader(&b, 0), caps)
+		again, err := ReadArgs(wire.NewReader(&b, 0), caps, nil)
 		if d := cmp.Diff(c.want, again); d != "" || err != nil {
 			t.Errorf("%v\n%s", err, d)
 		}

@@ -77,7 +77,7 @@ func TestArguments(t *testing.T) {
 			t.Errorf("version %d: %q", v, heard)
 		}
 		r := wire.NewReader(strings.NewReader(heard.String()+"rest"), 0)
-		got, err := ReadArgs(r, caps)
+		got, err := ReadArgs(r, caps, nil)
 		if d := cmp.Diff(args, got); d != "" || err != nil || r.Byte() != 'r' {
 			t.Errorf("version %d: %v\n%s", v, err, d)
 		}
@@ -122,7 +122,7 @@ func TestReadArgsLimits(t *testing.T) {
 		{"silence", failing{os.ErrDeadlineExceeded}, "i/o timeout", proto.ExitTimeout},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			args, err := ReadArgs(wire.NewReader(tt.src, 0), caps)
+			args, err := ReadArgs(wire.NewReader(tt.src, 0), caps, nil)
 			wantError(t, err, tt.want, tt.code)
 			if err != nil && args != nil {
 				t.Errorf("%d arguments with an error", len(args))

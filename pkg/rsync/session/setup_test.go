@@ -223,7 +223,7 @@ func FuzzServer(f *testing.F) {
 			t.Fatalf("agreed on %d: %v", g.Version, err)
 		}
 		r.Line('\n', 1024, "module name")
-		args, err := ReadArgs(r, caps)
+		args, err := ReadArgs(r, caps, nil)
 		if err != nil || len(args) > maxArgs {
 			return
 		}

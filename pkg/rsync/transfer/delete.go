@@ -158,9 +158,9 @@ func (g *generator) tellDeleted(p string, mode uint32) {
 	case !g.Caps.DeletedMessages:
 		g.say(proto.TagInfo, "deleting "+p)
 	case kind(mode) == 1:
-		g.W.Message(proto.TagDeleted, append([]byte(p), 0))
+		g.W.Message(proto.TagDeleted, append([]byte(g.Charset.TextToWire(p)), 0))
 	default:
-		g.W.Message(proto.TagDeleted, []byte(p))
+		g.W.Message(proto.TagDeleted, []byte(g.Charset.TextToWire(p)))
 	}
 }
 

@@ -67,7 +67,7 @@ func (w *walker) begin(f *folder) {
 	if f != nil {
 		start = w.parts.end() + 1
 	}
-	w.list = &filelist.List{Start: start}
+	w.list = w.newList(start, nil)
 	w.enc.Begin(start)
 	if f != nil {
 		w.list.Parent = &f.entry
@@ -138,11 +138,9 @@ func (w *walker) endPart() error {
 // announce numbers the folders of a part (flist.c:add_dirs_to_tree).
 func (w *walker) announce(list *filelist.List) []folder {
 	var found []folder
-	for _, e := range list.All() {
-		if !e.IsDir() {
-			continue
-		}
-		number := w.numbers
+	base := w.numbers
+	for number, e := range list.Dirs() {
+		number += base
 		w.numbers++
 		if e.Path() == "." {
 			continue // what is in it is in this part

@@ -30,7 +30,7 @@ func (it item) position() int { return it.part.before + int(it.at()) }
 
 // appendItem appends an index and, where the version has them, its flags.
 func (c *common) appendItem(b []byte, it item) []byte {
-	b = c.out.Append(b, it.index)
+	b = c.out.Append(b, c.sent(it.index))
 	if !c.Caps.ItemFlags || it.index < 0 {
 		return b
 	}
@@ -64,6 +64,7 @@ func (c *common) readItem() (item, *filelist.Entry, error) {
 			continue
 		}
 		var e *filelist.Entry
+		it.index = c.place(it.index)
 		it.part, e = c.parts.find(it.index)
 		keepAlive := c.Caps.KeepAlive && !c.Caps.IncRecurse && int(it.index) == c.parts.entries()
 		if e == nil && !keepAlive {

@@ -84,6 +84,9 @@ func (c *common) takeNames() ([]string, error) {
 		if line == "" {
 			return lines, nil
 		}
+		if c.converts() {
+			line = c.Charset.TextFromWire(line)
+		}
 		if left -= len(line) + nameRoom; left < 0 {
 			return nil, proto.Failf(proto.ExitProtocol, "the names of the files to transfer, of which %d have come, take more than %d bytes", len(lines), maxNames)
 		}

@@ -13,12 +13,13 @@ import (
 // the first has a single entry: then it shows whether that is all
 // (flist.c:recv_additional_file_list).
 func (r *receiver) firstList() (*filelist.List, error) {
-	list := &filelist.List{}
+	list := r.newList(0, nil)
 	if r.Caps.IncRecurse {
 		list.Start = 1
 	}
 	r.decoder = filelist.NewDecoder(r.Caps, r.fields())
 	r.decoder.Rooted = r.opt.Relative
+	r.decoder.Names, r.decoder.Unnamed = r.Charset, r.unnamed
 	if r.opt.MungeLinks {
 		r.decoder.LinkPrefix = MungePrefix
 	}
@@ -83,7 +84,7 @@ func (r *receiver) readList(list *filelist.List, limit int) error {
 		r.prune(list)
 	}
 	for _, e := range list.All() {
-		if r.Distrust != nil {
+		if r.Distrust != nil && e.Mark&filelist.MarkUnnamed == 0 {
 			if err := r.Distrust(e); err != nil {
 				return err
 			}
@@ -128,7 +129,7 @@ func (r *receiver) readPart(index int32) error {
 	if limit < 1 {
 		return proto.Failf(proto.ExitProtocol, "the file list has more than %d entries in flight, or indexes beyond %d", filelist.MaxEntries, math.MaxInt32)
 	}
-	list := &filelist.List{Start: end + 1, Parent: parent}
+	list := r.newList(end+1, parent)
 	if err := r.readList(list, int(limit)); err != nil {
 		return err
 	}

@@ -103,6 +103,9 @@ func Receive(ctx context.Context, l Link, opt *options.Options, dest Dest, umask
 }
 
 func (r *receiver) run(ctx context.Context) error {
+	if r.converts() {
+		r.Names = r.abroad(r.Names)
+	}
 	given := r.GiveNames()
 	list, err := r.firstList()
 	if err != nil {

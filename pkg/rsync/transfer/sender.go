@@ -282,7 +282,7 @@ func (s *sender) cannotOpen(index int32, e *filelist.Entry, err error) {
 // sendsNot tells the other side that a file does not come, where it can be told.
 func (s *sender) sendsNot(index int32) {
 	if s.Caps.CompatFlags {
-		s.message(proto.TagNoSend, wire.AppendInt32(nil, index))
+		s.message(proto.TagNoSend, wire.AppendInt32(nil, s.sent(index)))
 	}
 }
 

@@ -26,7 +26,7 @@ func (r *receiver) success(index int32, p string) {
 	if r.opt.RemoveSource == options.RemoveNone || r.opt.DryRun {
 		return
 	}
-	b := wire.AppendInt32(nil, index)
+	b := wire.AppendInt32(nil, r.sent(index))
 	if r.Local {
 		info, err := r.root.Lstat(p)
 		if err != nil {
@@ -52,7 +52,7 @@ func (s *sender) removeSent(payload []byte) {
 	if len(payload) != 4 && len(payload) != sameFile {
 		return
 	}
-	_, e := s.parts.find(int32(binary.LittleEndian.Uint32(payload)))
+	_, e := s.parts.find(s.place(int32(binary.LittleEndian.Uint32(payload))))
 	if e == nil || e.IsDir() {
 		return
 	}

@@ -80,7 +80,7 @@ type walker struct {
 
 func (c *common) newWalker(ctx context.Context, sources []Source) *walker {
 	w := &walker{
-		common: c, ctx: ctx, sources: sources, list: &filelist.List{},
+		common: c, ctx: ctx, sources: sources, list: c.newList(0, nil),
 		enc: filelist.NewEncoder(c.Caps, c.fields()), users: newNames(c.accounts().UserName), groups: newNames(c.accounts().GroupName),
 	}
 	if !c.Nameless {
@@ -289,6 +289,13 @@ func (w *walker) addEntry(root *rootfs.Root, in *rootfs.Info, e filelist.Entry) 
 	if ok := w.complete(root, in, &e); !ok {
 		return nil
 	}
+	out := e
+	if w.Charset != nil {
+		var ok bool
+		if out, ok = w.abroad(&e); !ok {
+			return nil
+		}
+	}
 	var tail []byte
 	if w.opt.ACLs || w.opt.Xattrs != 0 {
 		var ok bool
@@ -308,7 +315,7 @@ func (w *walker) addEntry(root *rootfs.Root, in *rootfs.Info, e filelist.Entry) 
 	if w.opt.Group && names {
 		w.groups.add(e.GID)
 	}
-	w.buf = append(w.enc.Append(w.buf, &e), tail...)
+	w.buf = append(w.enc.Append(w.buf, &out), tail...)
 	if len(w.buf) < 4096 {
 		return nil
 	}

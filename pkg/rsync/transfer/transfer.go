@@ -17,6 +17,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/empegsync/empegsync/pkg/rsync/charset"
 	"github.com/empegsync/empegsync/pkg/rsync/checksum"
 	"github.com/empegsync/empegsync/pkg/rsync/chmod"
 	"github.com/empegsync/empegsync/pkg/rsync/compress"
@@ -75,6 +76,9 @@ type Link struct {
 	// Busy, if not nil, is called now and then while this side works without
 	// anything to say, so that the peer's silence is not taken for a stall.
 	Busy func()
+	// Charset, if not nil, is the character set of this side's names, which travel
+	// in UTF-8 then (--iconv).
+	Charset *charset.Conversion
 	// Names are those of --files-from, where this side has the list; a
 	// receiving side hands them to the other. nil: it has none.
 	Names []string
@@ -274,7 +278,11 @@ func (c *common) whole(ctx context.Context, run func(context.Context) error) (St
 // report tells the user something: through the frames if this side is the
 // server, else through the observer.
 func (c *common) report(tag proto.Tag, format string, args ...any) {
-	text := fmt.Sprintf(format, args...)
+	c.reportText(tag, fmt.Sprintf(format, args...))
+}
+
+// reportText is report for a text that is made.
+func (c *common) reportText(tag proto.Tag, text string) {
 	if tag == proto.TagErrorXfer {
 		c.xferErr.Store(true)
 	}
@@ -291,7 +299,7 @@ func (c *common) say(tag proto.Tag, text string) {
 			c.Tell(text)
 			return
 		}
-		if c.message(tag, []byte(text+"\n")) {
+		if c.message(tag, []byte(c.Charset.TextToWire(text)+"\n")) {
 			if c.wake != nil {
 				c.wake()
 			}
@@ -343,7 +351,7 @@ func (c *common) onMessage(tag proto.Tag, payload []byte) error {
 		return nil
 	case proto.TagNoSend:
 		if c.onNoSend != nil && len(payload) == 4 {
-			c.onNoSend(int32(binary.LittleEndian.Uint32(payload)))
+			c.onNoSend(c.place(int32(binary.LittleEndian.Uint32(payload))))
 		}
 		return nil
 	case proto.TagIOError:
@@ -363,13 +371,13 @@ func (c *common) onMessage(tag proto.Tag, payload []byte) error {
 		if len(name) < len(payload) {
 			mode = filelist.ModeDir
 		}
-		c.obs.Deleted(name, mode)
+		c.obs.Deleted(c.Charset.TextFromWire(name), mode)
 		return nil
 	}
 	if tag == proto.TagErrorXfer {
 		c.xferErr.Store(true)
 	}
-	c.obs.Message(tag, strings.TrimRight(string(payload), "\n"))
+	c.obs.Message(tag, c.Charset.TextFromWire(strings.TrimRight(string(payload), "\n")))
 	return nil
 }
 
