@@ -394,13 +394,13 @@ func (c *common) noteItem(e *filelist.Entry, it item) {
 // the exit code for files that could not be transferred.
 func (c *common) result() error {
 	e := c.ioError.Load()
-	switch {
-	case e&proto.IOErrDelLimit != 0:
-		return proto.Fail(proto.ExitDelLimit, proto.ExitDelLimit)
+	switch { // cleanup.c:_exit_cleanup
 	case e&proto.IOErrGeneral != 0 || c.xferErr.Load():
 		return proto.Fail(proto.ExitPartial, proto.ExitPartial)
 	case e&proto.IOErrVanished != 0:
 		return proto.Fail(proto.ExitVanished, proto.ExitVanished)
+	case e&proto.IOErrDelLimit != 0:
+		return proto.Fail(proto.ExitDelLimit, proto.ExitDelLimit)
 	}
 	return nil
 }

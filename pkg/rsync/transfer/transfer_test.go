@@ -369,3 +369,27 @@ func TestNamelessSendsNoNames(t *testing.T) {
 		}
 	}
 }
+
+// A file that could not be transferred weighs more than one that vanished, and
+// that more than deletions that were held back.
+func TestResult(t *testing.T) {
+	for _, tt := range []struct {
+		ioError int32
+		failed  bool
+		want    proto.Exit
+	}{
+		{0, false, proto.ExitOK},
+		{proto.IOErrDelLimit, false, proto.ExitDelLimit},
+		{proto.IOErrDelLimit | proto.IOErrVanished, false, proto.ExitVanished},
+		{proto.IOErrDelLimit | proto.IOErrVanished | proto.IOErrGeneral, false, proto.ExitPartial},
+		{proto.IOErrDelLimit, true, proto.ExitPartial},
+		{0, true, proto.ExitPartial},
+	} {
+		c := &common{}
+		c.ioError.Store(tt.ioError)
+		c.xferErr.Store(tt.failed)
+		if got := proto.ExitCode(c.result()); got != tt.want {
+			t.Errorf("io error %d, failed %v: code %d, want %d", tt.ioError, tt.failed, got, tt.want)
+		}
+	}
+}
