@@ -15,10 +15,10 @@ import (
 	"unicode/utf8"
 )
 
-// Why a name is not converted, in the words that rsync takes from the C library.
+// Why a name is not converted, in the words of the C library (EILSEQ, E2BIG).
 var (
-	ErrInvalid = errors.New("Invalid or incomplete multibyte or wide character")
-	ErrTooLong = errors.New("Argument list too long")
+	ErrInvalid = errors.New("invalid or incomplete multibyte or wide character")
+	ErrTooLong = errors.New("argument list too long")
 )
 
 // maxName is how long a name or a link's target may get, in bytes: one less than

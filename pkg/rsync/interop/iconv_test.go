@@ -161,7 +161,7 @@ func TestIconvUnnamable(t *testing.T) {
 			}
 			// A server tells of its list through the protocol, or in its own way beside it.
 			all := rec.String() + strings.ReplaceAll(s.log.String(), `\#377`, "\xff")
-			for _, want := range []string{"[receiver] cannot convert filename: ☃.txt (Invalid or incomplete multibyte or wide character)", "filename: b/☃ ", "filename: z☃/in ",
+			for _, want := range []string{"[receiver] cannot convert filename: ☃.txt (invalid or incomplete multibyte or wide character)", "filename: b/☃ ", "filename: z☃/in ",
 				"[sender] cannot convert filename: \xff ", "skipping file deletion"} {
 				if !strings.Contains(all, want) {
 					t.Errorf("%q is not said:\n%s", want, all)
