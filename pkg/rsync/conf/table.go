@@ -96,10 +96,7 @@ func DefaultModule() Module {
 	}
 }
 
-// The values of an unsupported parameter that change nothing.
-
-func empty(value string) bool { return value == "" }
-
+// isBool accepts the values of an unsupported parameter that change nothing.
 func isBool(harmless ...Tri) func(string) bool {
 	return func(value string) bool {
 		t, err := parseBool(value)
