@@ -43,7 +43,7 @@ func Send(ctx context.Context, l Link, opt *options.Options, sources []Source, r
 	sources, done := c.reachOut(sources)
 	defer done()
 	s := &sender{common: c, sources: sources}
-	c.sourceRoot = func(e *filelist.Entry) *rootfs.Root { return sources[e.From].Root }
+	c.sourceRoot = func(e *filelist.Entry) *rootfs.Root { return s.sources[e.From].Root }
 	s.sums = checksum.NewBlocks(l.FileSum, l.Seed, l.Caps.SeedFirst)
 	s.whole = l.FileSum.NewFile(l.Seed)
 	c.R.OnBlock(c.W.Flush)
@@ -63,6 +63,9 @@ func (s *sender) run(ctx context.Context) error {
 	}
 	if s.opt.FilesFrom != "" {
 		defer closeSources(s.sources)
+		var done func()
+		s.sources, done = s.reachOut(s.sources)
+		defer done()
 	}
 	s.walker = s.newWalker(ctx, s.sources)
 	if err = s.walker.run(); err != nil {
