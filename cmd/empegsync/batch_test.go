@@ -113,6 +113,47 @@ func TestBatches(t *testing.T) {
 	}
 }
 
+// Which name of a file a batch has the data for depends on what there was before,
+// and how much of the list had come.
+func TestBatchesOfLinkedNames(t *testing.T) {
+	t.Parallel()
+	b := newBatches(t)
+	must(t, os.Mkdir(b.dir+"/src/c", 0o755))
+	for _, name := range []string{"0", "d/z", "c/m"} {
+		must(t, os.Link(b.dir+"/src/a", b.dir+"/src/"+name))
+		must(t, os.Link(b.dir+"/src/d/b", b.dir+"/src/"+name+".b"))
+	}
+	must(t, exec.Command("touch", "-h", "-d", "2021-01-01", b.dir+"/src/d", b.dir+"/src/c", b.dir+"/src").Run())
+	before := func(state, name string) string {
+		dst := b.older(t, name)
+		must(t, os.Mkdir(dst+"/d", 0o755))
+		switch state {
+		case "one is up to date":
+			b.write(t, name+"/d/z", numbers(3000))
+		case "one is nearly":
+			b.write(t, name+"/d/z", numbers(2900))
+			b.write(t, name+"/0.b", numbers(30))
+		}
+		return dst
+	}
+	for _, state := range []string{"none is there", "one is up to date", "one is nearly"} {
+		for _, flags := range []string{"-aH", "-aH --no-i-r --delete", "-aH --protocol=28"} {
+			for _, writer := range []string{"rsync", b.ours} {
+				dst := before(state, "w")
+				b.run(t, writer, flags+" --write-batch=B src/ w").expect(t, 0)
+				want := tree(t, dst)
+				for _, reader := range []string{"rsync", b.ours} {
+					got := before(state, "r")
+					b.run(t, reader, flags+" --read-batch=B r").expect(t, 0)
+					if diff := cmp.Diff(want, tree(t, got)); diff != "" {
+						t.Errorf("%s, %s of %s, read by %s (-wrote +read):\n%s", state, flags, writer, reader, diff)
+					}
+				}
+			}
+		}
+	}
+}
+
 // A batch can be made of a pull and of a push to a daemon, and sent again by the
 // script beside it, whose filter rules protect what they did.
 func TestBatchScripts(t *testing.T) {

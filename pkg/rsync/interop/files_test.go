@@ -2,10 +2,13 @@ package interop
 
 import (
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/empegsync/empegsync/pkg/memdir"
 )
@@ -226,6 +229,73 @@ func TestMkPath(t *testing.T) {
 func TestDeleteDelay(t *testing.T) {
 	onFiles(t, oracle{}, "-ai --delete-delay", "-aibn --delete-delay", "-aib --delete-delay --max-delete=3 --delay-updates", "-ai --delete-delay --no-i-r")
 	onFiles(t, oracle{silent: true}, "-a --delete-delay --protocol=29")
+}
+
+// Names from a file may lie in several folders, have attributes that are asked
+// for later, and lead through links out of the folder that they start from.
+func TestNamesInFolders(t *testing.T) {
+	t.Parallel()
+	list := filepath.Join(t.TempDir(), "list")
+	if err := os.WriteFile(list, []byte("top\none/a\ntwo/./b\ntwo/away\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	outside := filepath.Join(t.TempDir(), "outside")
+	if err := os.WriteFile(outside, []byte("outside"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chtimes(outside, time.Unix(then, 0), time.Unix(then, 0)); err != nil {
+		t.Fatal(err)
+	}
+	source := func(s *sandbox, dir string) {
+		for _, name := range []string{"top", "one/a", "two/b"} {
+			s.write(dir+"/"+name, []byte(name), then)
+			s.must(unix.Setxattr(dir+"/"+name, "user.long", random(500, uint64(len(name))), 0))
+		}
+		s.must(os.Symlink(outside, dir+"/two/away"))
+		for _, folder := range []string{"/one", "/two"} {
+			s.must(os.Chtimes(dir+folder, time.Unix(then, 0), time.Unix(then, 0)))
+		}
+	}
+	for _, flags := range []string{"-aX --no-R", "-aX", "-rtL", "-rtL --no-R --protocol=28", "-rt --copy-unsafe-links"} {
+		onFiles(t, oracle{source: source, dest: func(*sandbox, string) {}}, flags+" --files-from="+list)
+	}
+}
+
+// Of a file with several names the one is transferred that is here already, or
+// nearly so, or else the last one. Which that is shows in the output.
+func TestLinkedNames(t *testing.T) {
+	t.Parallel()
+	source := func(s *sandbox, dir string) {
+		s.write(dir+"/a", random(20_000, 1), then)
+		s.write(dir+"/m", []byte("small"), then)
+		for _, name := range []string{"z", "sub/b"} {
+			s.write(dir+"/sub/other", nil, then)
+			s.must(os.Link(dir+"/a", dir+"/"+name))
+			s.must(os.Link(dir+"/m", dir+"/"+name+".m"))
+		}
+		s.must(os.Symlink("a", dir+"/l"))
+		s.must(os.Link(dir+"/l", dir+"/sub/l"))
+		for _, folder := range []string{"/sub", ""} {
+			s.must(os.Chtimes(dir+folder, time.Unix(then, 0), time.Unix(then, 0)))
+		}
+	}
+	for _, dest := range []func(s *sandbox, dir string){
+		func(*sandbox, string) {},
+		func(s *sandbox, dir string) { s.write(dir+"/sub/b", random(20_000, 1), then) },
+		func(s *sandbox, dir string) {
+			s.write(dir+"/z", random(19_000, 1), then-5)
+			s.write(dir+"/sub/b.m", []byte("newer"), then+5)
+		},
+		func(s *sandbox, dir string) {
+			source(s, dir)
+			s.must(os.Remove(dir + "/z"))
+			s.must(os.Remove(dir + "/m"))
+			s.write(dir+"/sub/b.m", []byte("another"), then)
+		},
+	} {
+		onFiles(t, oracle{source: source, dest: dest}, "-aiH --no-i-r", "-aiHu --no-i-r", "-aiH --no-i-r --max-size=100", "-aiHc --protocol=29", "-aiH --existing --no-i-r")
+		onFiles(t, oracle{source: source, dest: dest, silent: true}, "-aH", "-aHu", "-aH --delay-updates --delete", "-aHy")
+	}
 }
 
 // What is passed over is told, why a rule hides a file, and what stays.

@@ -72,5 +72,8 @@ func (o *Options) MayIncRecurse(sender bool) bool {
 	if sender && (o.Relative || o.FilesFrom != "") {
 		return false // folders on the way would have parts of their own
 	}
+	if o.WriteBatch != "" && o.HardLinks {
+		return false // whoever reads it has to want the same names as we, which parts make uncertain
+	}
 	return sender || o.Delete != DeleteBefore && o.Delete != DeleteAfter && !o.PruneEmptyDirs && !o.DelayUpdates
 }

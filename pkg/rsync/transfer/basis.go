@@ -47,6 +47,9 @@ func (g *generator) file(index int32, e *filelist.Entry, p string, have rootfs.I
 	if !b.exists && !kept {
 		g.fuzzyBasis(e, p, &b)
 	}
+	if !b.exists && !kept && g.postpone(index, e) {
+		return nil
+	}
 	switch {
 	case b.kind == proto.BasisName && b.exists && !g.redoing && g.unchanged(e, p, have):
 		if kept && !g.opt.DryRun {
@@ -92,7 +95,7 @@ func (g *generator) ask(index int32, e *filelist.Entry, exists bool, shown, b ba
 	g.part.open.Add(1)
 	g.outstanding.Add(1)
 	g.asked++
-	g.linksWait(e)
+	g.linksWait(index, e)
 	g.scratch = g.appendItem(g.scratch[:0], it)
 	if g.replay != nil {
 		return nil

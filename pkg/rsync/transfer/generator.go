@@ -32,8 +32,9 @@ type generator struct {
 	untold         int                // entries of parts that are done with but for the sender's knowing
 	touch          map[int32]struct{} // folders whose times or modes are set at the end
 	lastDir        string             // folder last marked for touching
-	leaders        map[int32]int32    // later names of a file -> the first one
-	links          []int32            // later names that wait until all data is there
+	leaders        map[int32]*family  // names of a file that has several
+	links          []int32            // names that wait until all data is there
+	settling       bool               // a name that was postponed must not be again
 	skipped        bool               // deletions were skipped, and said so
 	skippedDeletes int                // because of --max-delete
 	redoing        bool
@@ -48,6 +49,9 @@ type generator struct {
 	tree   []left   // those that are done with but for what will be deleted
 	doomed []victim // what --delete-delay will delete
 	groups map[uint64]*linkGroup
+	lasts  map[uint64]int32 // the last name of each group in the parts that were searched
+	// searched is the last of those.
+	searched *part
 }
 
 func (g *generator) run() error {
@@ -89,10 +93,14 @@ func (g *generator) whole() error {
 // walk brings the entries of a part up to date.
 func (g *generator) walk() error {
 	p := g.part
+	g.findLasts()
 	g.replay.passed(p.Start)
 	for i := p.Start; i < p.End(); i++ {
 		g.part = p // what is done in between can be of another one
 		if err := g.entry(i); err != nil {
+			return err
+		}
+		if err := g.settleNames(i); err != nil {
 			return err
 		}
 		g.replay.passed(i + 1)

@@ -1,6 +1,7 @@
 package transfer
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/empegsync/empegsync/pkg/rsync/filelist"
@@ -8,38 +9,77 @@ import (
 	"github.com/empegsync/empegsync/pkg/rsync/proto"
 )
 
-// findLeaders works out which entries are later names of one file
-// (hlink.c:match_hard_links). Later is meant in the list's order: the first
-// name is transferred like any file, the others are linked to it at the end.
+// family is a file with several names in a list that has come whole.
+type family struct {
+	leader int32 // the name that is treated like any file; -1: none yet
+	last   int32 // the last name in the list
+}
+
+// findLeaders works out which entries are names of one file
+// (hlink.c:match_hard_links). One of them is treated like any file, the others
+// are linked to it at the end.
 func (g *generator) findLeaders() {
 	if !g.opt.HardLinks {
 		return
 	}
 	type inode struct{ dev, ino uint64 }
 	first := make(map[inode]int32)
-	g.leaders = make(map[int32]int32)
+	g.leaders = make(map[int32]*family)
 	for i, e := range g.part.All() {
 		dev, ino, linked := e.Inode()
 		if !linked || e.IsDir() || e.Mark&filelist.MarkDropped != 0 {
 			continue
 		}
-		key := inode{dev, ino}
-		if leader, ok := first[key]; ok {
-			g.leaders[int32(i)] = leader
-		} else {
-			first[key] = int32(i)
+		key, index := inode{dev, ino}, int32(i)
+		before, ok := first[key]
+		if !ok {
+			first[key] = index
+			continue
 		}
+		f := g.leaders[before]
+		if f == nil {
+			f = &family{leader: -1}
+			g.leaders[before] = f
+		}
+		f.last = index
+		g.leaders[index] = f
+	}
+}
+
+// findLasts works out which is the last name of each file in the parts that have
+// come. More names may come; they link to what is chosen by then.
+func (g *generator) findLasts() {
+	if !g.opt.HardLinks || !g.Caps.IncRecurse {
+		return
+	}
+	p := g.part
+	if g.lasts == nil {
+		g.lasts = make(map[uint64]int32)
+	} else if p, _ = g.parts.after(g.searched); p == nil {
+		return
+	}
+	for p != nil {
+		for i := p.Start; i < p.End(); i++ {
+			e := p.At(i)
+			if _, group, linked := e.Inode(); linked && !e.IsDir() && e.Mark&filelist.MarkDropped == 0 {
+				g.lasts[group] = i
+			}
+		}
+		g.searched = p
+		p, _ = g.parts.after(p)
 	}
 }
 
 // linkGroup is a file with several names in a list that comes in parts.
 type linkGroup struct {
-	path    string // of the first name, whose part may be done with
-	there   bool   // it is in its place
+	path    string      // of the name that is treated like any file, whose part may be done with
+	chosen  bool        // there is such a name
+	there   bool        // it is in its place, or not chosen
+	asked   waitingLink // it, where its data was asked for
 	waiting []waitingLink
 }
 
-// waitingLink is a name that waits for the first one's data.
+// waitingLink is a name that waits for another one's data.
 type waitingLink struct {
 	part  *part
 	index int32
@@ -49,38 +89,172 @@ type waitingLink struct {
 // linked or will be.
 func (g *generator) linkLater(index int32, e *filelist.Entry) (bool, error) {
 	if !g.Caps.IncRecurse {
-		_, later := g.leaders[index]
-		if later {
-			g.links = append(g.links, index)
+		f := g.leaders[index]
+		if f == nil || f.leader == index {
+			return false, nil
 		}
-		return later, nil
+		if f.leader < 0 {
+			f.leader = index
+			return false, nil
+		}
+		g.links = append(g.links, index)
+		return true, nil
 	}
 	_, group, linked := e.Inode()
 	if !linked || !g.opt.HardLinks || e.IsDir() || g.redoing {
 		return false, nil
 	}
-	known, ok := g.groups[group]
-	switch {
-	case !ok:
+	known := g.groups[group]
+	if known == nil {
 		if g.groups == nil {
 			g.groups = make(map[uint64]*linkGroup)
 		}
-		g.groups[group] = &linkGroup{path: strings.Clone(g.path(e)), there: true}
+		known = &linkGroup{there: true}
+		g.groups[group] = known
+	}
+	switch {
+	case !known.chosen:
+		known.path, known.chosen = strings.Clone(g.path(e)), true
 		return false, nil
 	case known.there:
 		return true, g.tolerate(g.hardLink(index, e, known.path))
 	}
-	known.waiting = append(known.waiting, waitingLink{g.part, index})
-	g.part.open.Add(1)
+	known.wait(g.part, index)
 	return true, nil
+}
+
+// wait has a name wait.
+func (l *linkGroup) wait(p *part, index int32) {
+	l.waiting = append(l.waiting, waitingLink{p, index})
+	p.open.Add(1)
+}
+
+// postpone leaves it to the next name of a file to be treated like any file,
+// where this one has nothing here to begin with: the next may be up to date, or
+// nearly so. (generator.c:recv_generator, F_HLINK_NOT_LAST)
+func (g *generator) postpone(index int32, e *filelist.Entry) bool {
+	if !g.opt.HardLinks || g.redoing || g.settling {
+		return false
+	}
+	if !g.Caps.IncRecurse {
+		f := g.leaders[index]
+		if f == nil || index >= f.last {
+			return false
+		}
+		f.leader = -1
+		g.links = append(g.links, index)
+		return true
+	}
+	_, group, linked := e.Inode()
+	l := g.groups[group]
+	if !linked || l == nil {
+		return false
+	}
+	if g.findLasts(); index >= g.lasts[group] {
+		return false
+	}
+	l.chosen = false
+	l.wait(g.part, index)
+	return true
+}
+
+// settleNames is called when an entry was gone through. Where that was the last
+// name of a file and all were postponed or passed over, the last one that was
+// postponed is treated like any file (hlink.c:skipped_hlink); where a name was
+// found up to date, the postponed ones are linked to it.
+func (g *generator) settleNames(index int32) error {
+	if !g.opt.HardLinks {
+		return nil
+	}
+	if !g.Caps.IncRecurse {
+		f := g.leaders[index]
+		if f == nil || index != f.last || f.leader >= 0 {
+			return nil
+		}
+		for i, other := range slices.Backward(g.links) {
+			if g.leaders[other] == f {
+				g.links = slices.Delete(g.links, i, i+1)
+				return g.goThrough(g.part, other)
+			}
+		}
+		return nil
+	}
+	_, number, linked := g.part.At(index).Inode()
+	l := g.groups[number]
+	if !linked || l == nil || len(l.waiting) == 0 {
+		return nil
+	}
+	if last := len(l.waiting) - 1; !l.chosen && index == g.lasts[number] {
+		next := l.waiting[last]
+		l.waiting = l.waiting[:last]
+		next.part.open.Add(-1)
+		if err := g.goThrough(next.part, next.index); err != nil {
+			return err
+		}
+	}
+	if l.chosen && l.there {
+		return g.release(l)
+	}
+	return nil
+}
+
+// goThrough goes through a name that must not be postponed again.
+func (g *generator) goThrough(p *part, index int32) error {
+	was := g.part
+	g.part, g.settling = p, true
+	err := g.entry(index)
+	g.part, g.settling = was, false
+	return err
+}
+
+// release goes through the names that have waited.
+func (g *generator) release(l *linkGroup) error {
+	waiting := l.waiting
+	l.waiting = nil
+	for _, w := range waiting {
+		if err := g.goThrough(w.part, w.index); err != nil {
+			return err
+		}
+		w.part.open.Add(-1)
+	}
+	return nil
 }
 
 // linksWait has the other names of a file wait for its data, which has been
 // asked for.
-func (g *generator) linksWait(e *filelist.Entry) {
-	if _, group, linked := e.Inode(); linked && g.groups[group] != nil && !g.opt.DryRun {
-		g.groups[group].there = false
+func (g *generator) linksWait(index int32, e *filelist.Entry) {
+	_, group, linked := e.Inode()
+	if l := g.groups[group]; linked && l != nil && !g.opt.DryRun {
+		l.there, l.asked = false, waitingLink{g.part, index}
 	}
+}
+
+// adopt has a name that waits for another one's data change places with it: the
+// batch that is read has the data for this one. p is nil where all is done with.
+func (g *generator) adopt(p *part, index int32) error {
+	if p == nil {
+		return nil
+	}
+	defer p.open.Add(-1)
+	_, number, _ := p.At(index).Inode()
+	l := g.groups[number]
+	if l == nil || !l.chosen || l.there {
+		return nil
+	}
+	i := slices.Index(l.waiting, waitingLink{p, index})
+	if other := l.asked; i >= 0 && other.part.asked.take(other.index-other.part.Start) {
+		g.outstanding.Add(-1)
+		l.waiting[i] = other // and its part stays open for that
+		l.chosen, l.there = false, true
+		if err := g.goThrough(p, index); err != nil {
+			return err
+		}
+		p.open.Add(-1)
+		if l.chosen && l.there {
+			return g.release(l)
+		}
+	}
+	return nil
 }
 
 // settleLinks makes the names that have waited for a file's data. If the data
@@ -92,23 +266,20 @@ func (g *generator) settleLinks(o outcome) error {
 	if group == nil || group.there {
 		return nil
 	}
-	was := g.part
-	defer func() { g.part = was }()
-	waiting := group.waiting
-	group.waiting = nil
-	if o.ok {
+	switch {
+	case o.ok:
 		group.there = true
-	} else {
+	case g.replay != nil: // there is nobody to ask for another name
+		for _, w := range group.waiting {
+			g.failFile("%q cannot be linked to %q, which has not arrived", g.path(w.part.At(w.index)), group.path)
+			w.part.open.Add(-1)
+		}
+		group.waiting = nil
+		return nil
+	default:
 		delete(g.groups, number)
 	}
-	for _, l := range waiting {
-		g.part = l.part
-		if err := g.entry(l.index); err != nil {
-			return err
-		}
-		l.part.open.Add(-1)
-	}
-	return nil
+	return g.release(group)
 }
 
 // makeLinks links the later names, when all data has come (hlink.c:
@@ -117,7 +288,7 @@ func (g *generator) makeLinks() error {
 	links := g.links
 	g.links = nil
 	for _, i := range links {
-		if err := g.tolerate(g.hardLink(i, g.part.At(i), g.path(g.part.At(g.leaders[i])))); err != nil {
+		if err := g.tolerate(g.hardLink(i, g.part.At(i), g.path(g.part.At(g.leaders[i].leader)))); err != nil {
 			return err
 		}
 	}

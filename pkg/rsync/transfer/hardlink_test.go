@@ -9,8 +9,8 @@ import (
 	"github.com/empegsync/empegsync/pkg/rsync/proto"
 )
 
-// The first name of a file comes damaged, and by then it cannot be asked for again:
-// the other names do not wait for that.
+// The last name of a file, which is asked for where none is there, comes damaged,
+// and by then it cannot be asked for again: the other names do not wait for that.
 func TestOtherNamesOfAFileThatCannotBeAskedForAgain(t *testing.T) {
 	for _, whole := range []bool{false, true} {
 		p := newPair(t)
@@ -20,16 +20,16 @@ func TestOtherNamesOfAFileThatCannotBeAskedForAgain(t *testing.T) {
 			t.Fatal(err)
 		}
 		p.onItem = func(e *filelist.Entry) {
-			if e.Path() == "f1" {
-				p.file(p.dst+"/f1/in the way", "", 0)
+			if e.Path() == "f2" {
+				p.file(p.dst+"/f2/in the way", "", 0)
 			}
 		}
 		p.run(context.Background())
 		if proto.ExitCode(p.recvErr) != proto.ExitPartial || p.sendErr != nil {
 			t.Errorf("whole list %v: receive: %v, send: %v", whole, p.recvErr, p.sendErr)
 		}
-		if got := p.content(p.dst + "/f2"); !whole && got != "precious data" {
-			t.Errorf("f2 is %s", got)
+		if got := p.content(p.dst + "/f1"); !whole && got != "precious data" {
+			t.Errorf("f1 is %s", got)
 		}
 	}
 }

@@ -115,7 +115,7 @@ func (f *fileReceiver) item(it item, e *filelist.Entry) error {
 	if !e.IsRegular() {
 		return proto.Failf(proto.ExitProtocol, "the sending side sends data for %q, which is not a regular file", e.Path())
 	}
-	if f.replay != nil && !f.wanted(it) {
+	if f.replay != nil && !f.wanted(it, e) {
 		return f.passBy(it, e)
 	}
 	if !it.part.asked.take(it.at()) {

@@ -19,6 +19,9 @@ type replay struct {
 	next int32 // all entries before this index have been looked at
 	done int   // files that have been looked at again
 	over bool
+	// ahead is set when the receiving goroutine has read as far as it can: all of
+	// the list that comes before the first data.
+	ahead bool
 
 	failed int // receiving goroutine: files that are to be looked at again
 }
@@ -53,9 +56,37 @@ func (r *replay) wait(ready func() bool) {
 	}
 }
 
+// isAhead reports whether the receiving goroutine has read as far as it can.
+func (r *replay) isAhead() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.ahead
+}
+
+// await has the receiving goroutine wait for the generating one.
+func (f *fileReceiver) await(ready func() bool) {
+	f.replay.update(func() { f.replay.ahead = true })
+	f.events.poke()
+	f.replay.wait(ready)
+}
+
 // wanted reports whether the generating goroutine wants the data that come next.
-func (f *fileReceiver) wanted(it item) bool {
-	f.replay.wait(func() bool { return f.replay.next > it.index && f.replay.done == f.replay.failed })
+// Of a file with several names it may want that of another: which one whoever
+// wrote the batch has asked for depended on how much of the list had come. Then it
+// is told to take this one instead.
+func (f *fileReceiver) wanted(it item, e *filelist.Entry) bool {
+	r := f.replay
+	f.await(func() bool { return r.next > it.index && r.done == r.failed })
+	if it.part.asked.has(it.at()) {
+		return true
+	}
+	if _, _, linked := e.Inode(); !linked || !f.opt.HardLinks || !f.Caps.IncRecurse {
+		return false
+	}
+	r.failed++
+	it.part.open.Add(1)
+	f.events.again(it.index)
+	r.wait(func() bool { return r.done == r.failed })
 	return it.part.asked.has(it.at())
 }
 
@@ -92,7 +123,7 @@ func (f *fileReceiver) discardFile(e *filelist.Entry) error {
 func (f *fileReceiver) sweep(p *part) {
 	r := f.replay
 	last := f.Caps.IncRecurse || f.phase > 0
-	r.wait(func() bool { return r.next >= p.End() && (!last || r.done == r.failed) })
+	f.await(func() bool { return r.next >= p.End() && (!last || r.done == r.failed) })
 	for i, e := range p.All() {
 		at := int32(i) - p.Start
 		again := p.again.has(at)

@@ -13,6 +13,12 @@ import (
 // (generator.c:generate_files).
 func (g *generator) piecemeal() error {
 	g.open = g.part
+	if g.opt.HardLinks && g.replay != nil {
+		// Which name of a file was asked for depended on the list that had come.
+		if err := g.wait(g.replay.isAhead); err != nil {
+			return err
+		}
+	}
 	for {
 		p := g.part
 		if p.Parent != nil {
@@ -106,6 +112,11 @@ func (g *generator) attend() error {
 // what stands in the way by now, the other names of the file wait no longer.
 func (g *generator) redo(index int32) error {
 	p, e := g.parts.find(index)
+	if g.replay != nil && (p == nil || !p.again.has(index-p.Start)) {
+		err := g.adopt(p, index)
+		g.replay.redone()
+		return err
+	}
 	was, redoing, asked := g.part, g.redoing, g.asked
 	g.part, g.redoing = p, true
 	err := g.entry(index)
