@@ -123,6 +123,21 @@ func (k *restrictedKey) gotten(dir string) []string {
 	return all
 }
 
+// TestRrsyncLogOutside: the log of sessions cannot lie where clients write.
+func TestRrsyncLogOutside(t *testing.T) {
+	t.Parallel()
+	k := newKey(t)
+	for _, name := range []string{k.served + "/log", k.served + "/sub/../log", k.served + "/sub/log"} {
+		k.allow("-log", name, k.served)
+		if r := k.run("rsync", "-a", "h:", "got/"); r.code == 0 || !strings.Contains(r.err, "lies in the key's directory") {
+			t.Errorf("%s is taken:\n%s", name, r)
+		}
+		if _, err := os.Lstat(name); err == nil {
+			t.Errorf("%s was made", name)
+		}
+	}
+}
+
 // TestRrsyncMeansItsDirectory: each way to write the directory, or what is in
 // it, from Debian's rsync and ours.
 func TestRrsyncMeansItsDirectory(t *testing.T) {

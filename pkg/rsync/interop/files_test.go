@@ -261,6 +261,16 @@ func TestNamesInFolders(t *testing.T) {
 	}
 }
 
+// What is missing at the source has no attributes, and is deleted all the same.
+func TestMissingHasNoAttributes(t *testing.T) {
+	t.Parallel()
+	onFiles(t, oracle{
+		source: func(s *sandbox, dir string) { s.write(dir+"/here", nil, then) },
+		dest:   func(s *sandbox, dir string) { s.write(dir+"/gone", []byte("gone"), then) },
+		only:   "/gone",
+	}, "-aiX --delete-missing-args", "-aiAX --delete-missing-args --no-i-r", "-aiA --delete-missing-args")
+}
+
 // Of a file with several names the one is transferred that is here already, or
 // nearly so, or else the last one. Which that is shows in the output.
 func TestLinkedNames(t *testing.T) {

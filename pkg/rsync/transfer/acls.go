@@ -36,16 +36,18 @@ func readACL(a *rootfs.Attrs, which string, mode uint32) (acl.List, error) {
 // acls reads a file's lists and appends them (acls.c:send_acl).
 func (w *walker) acls(b []byte, root *rootfs.Root, p string, in rootfs.Info) ([]byte, error) {
 	access, defaults := acl.OfMode(in.Mode), acl.Empty()
-	a, err := root.OpenAttrs(p, w.attrFlags(false))
-	if err == nil {
-		defer a.Close()
-		access, err = readACL(a, acl.Access, in.Mode)
-		if err == nil && in.IsDir() {
-			defaults, err = readACL(a, acl.Default, in.Mode)
+	if in.Mode != 0 { // else it is missing, and on the list to be deleted
+		a, err := root.OpenAttrs(p, w.attrFlags(false))
+		if err == nil {
+			defer a.Close()
+			access, err = readACL(a, acl.Access, in.Mode)
+			if err == nil && in.IsDir() {
+				defaults, err = readACL(a, acl.Default, in.Mode)
+			}
 		}
-	}
-	if ignoreUnsupported(err) != nil {
-		return b, err
+		if ignoreUnsupported(err) != nil {
+			return b, err
+		}
 	}
 	b = w.lists.access.Append(b, access.Condensed(in.Mode), w.aclName)
 	if in.IsDir() {

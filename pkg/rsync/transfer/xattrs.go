@@ -137,7 +137,11 @@ func (w *walker) attributes(root *rootfs.Root, p string, in rootfs.Info, e *file
 	if w.opt.Xattrs == 0 {
 		return tail, true
 	}
-	list, err := w.readXattrs(root, p, in)
+	var list xattr.List
+	var err error
+	if in.Mode != 0 { // else it is missing, and on the list to be deleted
+		list, err = w.readXattrs(root, p, in)
+	}
 	if err != nil {
 		w.failFile("reading the attributes of %q failed: %v", p, reason(err))
 		return nil, false
