@@ -5,7 +5,7 @@
 # processor time and memory the cache's processes took, and how often upstream was
 # asked; in the end, ratios of medians. Every body is compared. Files lie below
 # TMPDIR (/dev/shm: no disk is measured), twice SIZE at once, with nginx's lock off
-# once more for each fetch. Needs nginx, curl, bc (Debian: apt-get install nginx-light
+# once more for each fetch: LOCKS=on leaves that out. Needs nginx, curl, bc (Debian: apt-get install nginx-light
 # curl bc).
 #
 #     scripts/bench-cache.sh EMPEGSYNC
@@ -14,6 +14,7 @@ set -euo pipefail
 
 program=$(realpath "${1:?which program?}")
 clients=${CLIENTS:-100} size=${SIZE:-200} gap=${GAP:-0.02} rate=${RATE:-200} rounds=${ROUNDS:-3}
+read -ra locks <<<"${LOCKS:-off on}"
 work=$(mktemp -d "${TMPDIR:-/dev/shm}/bench-cache.XXXXXX")
 pids=()
 finish() {
@@ -115,7 +116,7 @@ for ((n = 0; n < rounds; n++)); do
 	until grep -q '^listening on' "$work/said"; do sleep 0.05; done
 	at=$(sed -n 's/^listening on \([^,]*\),.*/\1/p' "$work/said")
 	round empegsync "$pid" "http://127.0.0.1:$up/distfiles/big.tar" "http://$at"
-	for lock in off on; do
+	for lock in "${locks[@]}"; do
 		rm -rf "$work/nginx" && mkdir -p "$work/nginx"
 		nginx_conf "$lock" >"$work/nginx.conf"
 		nginx -c "$work/nginx.conf" -e "$work/logs/e2" &
@@ -127,7 +128,7 @@ done
 
 # median NAME COLUMN
 median() { awk -F'|' -v n="$1" -v c="$2" '$1 == n { print $c }' "$work/rounds" | sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
-for lock in off on; do
+for lock in "${locks[@]}"; do
 	awk -v lock="$lock" -v t="$(median empegsync 2)" -v u="$(median "nginx, lock $lock" 2)" -v c="$(median empegsync 3)" -v d="$(median "nginx, lock $lock" 3)" \
 		-v m="$(median empegsync 4)" -v n="$(median "nginx, lock $lock" 4)" -v a="$(median empegsync 5)" -v b="$(median "nginx, lock $lock" 5)" 'BEGIN {
 		printf "to nginx with its lock %s: throughput x %.2f, processor time x %.2f, memory x %.2f, upstream asked %d : %d\n", lock, u / t, c / (d ? d : 0.01), m / n, a, b }'
