@@ -5,8 +5,8 @@
 # processor time and memory the cache's processes took, and how often upstream was
 # asked; in the end, ratios of medians. Every body is compared. Files lie below
 # TMPDIR (/dev/shm: no disk is measured), twice SIZE at once, with nginx's lock off
-# once more for each fetch: LOCKS=on leaves that out. Needs nginx, curl, bc (Debian: apt-get install nginx-light
-# curl bc).
+# once more for each fetch: LOCKS=on leaves that out. Needs nginx, curl, bc (Debian:
+# apt-get install nginx-light curl bc).
 #
 #     scripts/bench-cache.sh EMPEGSYNC
 #     CLIENTS=20 SIZE=50 ROUNDS=1 scripts/bench-cache.sh EMPEGSYNC    # a short try

@@ -116,6 +116,19 @@ func TestServerLog(t *testing.T) {
 		t.Errorf("the log of a local copy: %v\n%s", err, text)
 	}
 	w.run(t, "real", "-a -M--log-file="+w.dir+"/log src/ DAEMON:dst/").contains(t, 4, "--log-file")
+	// Names from a file are entries of more sources than the one on the command line.
+	here := w.dir + "/ours/"
+	must(t, os.WriteFile(here+"src/d/named", []byte("named"), 0o644))
+	must(t, os.WriteFile(here+"names", []byte("old\nd/named\n"), 0o644))
+	for way, flags := range map[string]string{
+		"SHELL:src/ pulled": "-a --no-R --files-from=names -M--log-file=listed --rsync-path=" + w.ours, "src/ SHELL:pushed": "-a --no-R --files-from=names --log-file=listed",
+	} {
+		must(t, os.RemoveAll(here+"listed"))
+		w.run(t, "ours", flags+" "+way).expect(t, 0)
+		if text, err := os.ReadFile(here + "listed"); err != nil || !strings.Contains(string(text), "f+++++++++ named") {
+			t.Errorf("the log of %s: %v\n%s", way, err, text)
+		}
+	}
 }
 
 // TestRsyncHelpOfWords: what may be asked for is listed, as many words as

@@ -12,6 +12,7 @@ import (
 // itemLog is the observer of a module with "transfer logging".
 type itemLog struct {
 	*logObserver
+	served *served
 	*transfer.ItemLog
 }
 
@@ -21,7 +22,7 @@ func (t *served) observe(prefix string) transfer.Observer {
 	if !t.module.TransferLogging || t.opt.DryRun {
 		return plain
 	}
-	return &itemLog{plain, &transfer.ItemLog{
+	return &itemLog{plain, t, &transfer.ItemLog{
 		Options: t.opt, Format: logformat.Parse(t.module.LogFormat),
 		About: logformat.Event{Host: t.who.name, Address: t.who.text, Module: t.module.Name, Path: t.module.Path, User: t.user},
 		Prefix: func(e *filelist.Entry) string {
@@ -37,6 +38,9 @@ func (t *served) observe(prefix string) transfer.Observer {
 		},
 	}}
 }
+
+// Named implements [transfer.NamesObserver].
+func (o *itemLog) Named(sources []transfer.Source) { o.served.begin(sources) }
 
 // Item implements [transfer.Observer].
 func (o *itemLog) Item(e *filelist.Entry, flags proto.Item) { o.ItemLog.Item(e, flags) }

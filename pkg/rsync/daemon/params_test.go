@@ -57,6 +57,7 @@ func paramCases() []paramCase {
 		{"log format of sums", logging + "log format = %C %n\n", "-a|--checksum-choice=md5|@URL@/m/|d/", true},
 		{"log format of other sums", logging + "log format = %C %n %U %%\n", "-rc|@URL@/m/|d/", true},
 		{"log of a list of names", logging, "-a|--files-from=names|@URL@/m/|d/", true},
+		{"log of a list of names in folders", logging, "-a|--no-R|--files-from=names|@URL@/m/|d/", true},
 		{"log of what cannot be printed", logging, "-a|@URL@/m/odd/|d/", true},
 		{"munged by default", "read only = no\nmunge symlinks = unset\n", "-rl|src/|@URL@/m/", false},
 		{"munged", "read only = no\nmunge symlinks = yes\n", "-rl|src/|@URL@/m/", false},

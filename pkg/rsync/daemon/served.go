@@ -304,7 +304,6 @@ func (t *served) send(ctx context.Context, link transfer.Link, tree *subtree.Tre
 		if s.Root != nil {
 			defer s.Root.Close()
 		}
-		t.prefixes = []string{s.Prefix}
 		t.note("building file list")
 		return transfer.Send(ctx, link, t.opt, []transfer.Source{s}, rules, t.observe(""))
 	}
@@ -314,9 +313,15 @@ func (t *served) send(ctx context.Context, link transfer.Link, tree *subtree.Tre
 	}
 	sources, done := tree.Sources(ctx, paths, t.opt)
 	defer done()
+	t.begin(sources)
+	t.note("building file list")
+	return transfer.Send(ctx, link, t.opt, sources, rules, t.observe(""))
+}
+
+// begin notes where the sources of entries lie below the module.
+func (t *served) begin(sources []transfer.Source) {
+	t.prefixes = t.prefixes[:0]
 	for _, s := range sources {
 		t.prefixes = append(t.prefixes, s.Prefix)
 	}
-	t.note("building file list")
-	return transfer.Send(ctx, link, t.opt, sources, rules, t.observe(""))
 }

@@ -102,10 +102,14 @@ func (c *active) concluded(err error) {
 }
 
 // Prefix returns what gives the place that an entry of these sources is sent
-// from, "" for the folder that all begins at.
+// from, "" for the folder that all begins at. Names from a file begin at the one
+// source there is then, and have sources of their own that are not among these.
 func Prefix(sources []string, opt *options.Options) func(*filelist.Entry) string {
 	return func(e *filelist.Entry) string {
-		if opt.Relative && opt.FilesFrom == "" {
+		if opt.FilesFrom != "" {
+			return ""
+		}
+		if opt.Relative {
 			dir, _, _, _ := transfer.SplitRelative(sources[e.From]) // it was opened so
 			return dir
 		}

@@ -181,7 +181,12 @@ func (c *active) send(ctx context.Context, link transfer.Link, rules *filter.Rul
 	}
 	defer done()
 	c.note("building file list")
-	prefix := func(e *filelist.Entry) string { return sources[e.From].Prefix }
+	prefix := func(e *filelist.Entry) string {
+		if c.Options.FilesFrom != "" {
+			return sources[0].Prefix // names from a file have sources of their own, which begin there
+		}
+		return sources[e.From].Prefix
+	}
 	if c.Places == nil && len(sources) == len(c.Options.Args) {
 		prefix = Prefix(c.Options.Args, c.Options)
 	}
