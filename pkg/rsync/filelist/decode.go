@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"unsafe"
 
 	"github.com/empegsync/empegsync/pkg/rsync/charset"
 	"github.com/empegsync/empegsync/pkg/rsync/proto"
@@ -56,27 +55,6 @@ type Decoder struct {
 // NewDecoder returns a decoder for one list.
 func NewDecoder(caps proto.Caps, fields Fields) *Decoder {
 	return &Decoder{caps: caps, fields: fields}
-}
-
-// arena keeps many short strings in few allocations.
-type arena struct{ chunk []byte }
-
-const arenaChunk = 16 * 1024
-
-func (a *arena) keep(p []byte) string {
-	if len(p) == 0 {
-		return ""
-	}
-	if len(p) > arenaChunk/8 {
-		return string(p)
-	}
-	if cap(a.chunk)-len(a.chunk) < len(p) {
-		a.chunk = make([]byte, 0, arenaChunk)
-	}
-	at := len(a.chunk)
-	a.chunk = append(a.chunk, p...)
-	// The bytes behind a string are never written again.
-	return unsafe.String(&a.chunk[at], len(p))
 }
 
 // Read reads a whole list, with its end, unsorted. progress, if not nil, is
@@ -158,47 +136,6 @@ func (d *Decoder) next(r *wire.Reader, e *Entry, before *List) (more bool, ioErr
 	return r.Err() == nil, 0
 }
 
-// readLater reads a later name of a file whose first one is in the same list,
-// and stands for all attributes.
-func (d *Decoder) readLater(r *wire.Reader, e *Entry, before *List, i int32) {
-	if r.Err() != nil {
-		return
-	}
-	first := before.At(i)
-	_, ino, linked := first.Inode()
-	if !linked || ino != uint64(i) {
-		r.Fail(fmt.Errorf("%q is a hard link to entry %d, which is no first name", clip(d.name), i))
-		return
-	}
-	dir, base, unnamed := e.Dir, e.Base, e.Mark
-	*e = *first // shares ext, which nobody changes any more
-	e.Dir, e.Base, e.Mark = dir, base, first.Mark&^unnamedMarks|unnamed
-	if first.Mark&MarkUnnamed != 0 && e.IsLink() && unnamed == 0 {
-		d.unnamed(UnnamedTarget, e.Path(), charset.ErrInvalid, e) // the target may be what has failed
-	}
-	d.checkType(r, e)
-	d.mode, d.mtime, d.uid, d.gid = e.Mode, e.Mtime, e.UID, e.GID
-	if e.IsDevice() {
-		d.rdevMajor, _ = e.Device()
-	}
-}
-
-// readInode reads device and inode as versions before 30 have them.
-func (d *Decoder) readInode(r *wire.Reader, flags proto.EntryFlags, e *Entry) {
-	if !d.caps.HardLinkBit && !e.IsRegular() || d.caps.HardLinkBit && flags&proto.FlagHardLinked == 0 {
-		return
-	}
-	if !d.caps.LongDevInode {
-		d.dev = uint64(uint32(r.Int32()))
-		e.SetInode(d.dev, uint64(uint32(r.Int32())))
-		return
-	}
-	if flags&proto.FlagSameDev == 0 || !d.caps.HardLinkBit {
-		d.dev = uint64(r.LongInt())
-	}
-	e.SetInode(d.dev, uint64(r.LongInt()))
-}
-
 func (d *Decoder) readFlags(r *wire.Reader) (flags proto.EntryFlags, ioError int32, ok bool) {
 	if d.caps.VarintFlags {
 		flags = proto.EntryFlags(r.VarInt())
@@ -231,124 +168,11 @@ func (d *Decoder) checkFlags(r *wire.Reader, flags proto.EntryFlags) {
 	}
 }
 
-// clip shortens a name for a message.
-func clip(name []byte) []byte { return name[:min(len(name), 200)] }
-
 func (d *Decoder) readVarInt30(r *wire.Reader) int32 {
 	if d.caps.VarInts {
 		return r.VarInt()
 	}
 	return r.Int32()
-}
-
-// readName puts the name together from the previous one and checks it.
-func (d *Decoder) readName(r *wire.Reader, flags proto.EntryFlags, e *Entry) bool {
-	same := 0
-	if flags&proto.FlagSameName != 0 {
-		same = int(r.Byte())
-	}
-	var rest int64
-	if flags&proto.FlagLongName != 0 {
-		rest = int64(d.readVarInt30(r))
-	} else {
-		rest = int64(r.Byte())
-	}
-	if same > len(d.name) {
-		r.Fail(fmt.Errorf("name shares %d bytes with one of %d", same, len(d.name)))
-	}
-	if !r.Limit(rest, int64(proto.MaxPath-1-same), "length of a name") {
-		return false
-	}
-	d.name = append(d.name[:same], make([]byte, rest)...)
-	if !r.Full(d.name[same:]) {
-		return false
-	}
-	name, err := d.unroot(d.name)
-	if err == nil {
-		err = CheckName(name)
-	}
-	if err == nil && d.Names != nil {
-		name, err = d.convertName(name, e)
-	}
-	if err != nil {
-		r.Fail(err)
-		return false
-	}
-	d.split(name, e)
-	return true
-}
-
-// slashes says whether names begin with a slash.
-type slashes uint8
-
-const (
-	slashUnknown slashes = iota
-	slashNo
-	slashYes
-)
-
-// unroot drops a slash that a name may begin with. The sender has sorted its list
-// with it (flist.c:flist_sort_and_clean, strip_root); where only some names have
-// one the order would be another here, and indexes stand for other files.
-func (d *Decoder) unroot(name []byte) ([]byte, error) {
-	if !d.Rooted || len(name) == 1 && name[0] == '.' {
-		return name, nil
-	}
-	has := slashNo
-	rest := name
-	if len(name) > 1 && name[0] == '/' {
-		has, rest = slashYes, name[1:]
-	}
-	if d.rooted == slashUnknown {
-		d.rooted = has
-	}
-	if d.rooted != has {
-		return nil, fmt.Errorf("%q: absolute and relative names in one list; ask for them in two runs", clip(name))
-	}
-	return rest, nil
-}
-
-// split stores the name, sharing the folder's string with the last entry.
-func (d *Decoder) split(name []byte, e *Entry) {
-	slash := -1
-	for i := len(name) - 1; i >= 0; i-- {
-		if name[i] == '/' {
-			slash = i
-			break
-		}
-	}
-	if slash < 0 {
-		e.Base = d.arena.keep(name)
-		return
-	}
-	if string(name[:slash]) != d.lastDir {
-		d.lastDir = d.arena.keep(name[:slash])
-	}
-	e.Dir = d.lastDir
-	e.Base = d.arena.keep(name[slash+1:])
-}
-
-// CheckName reports whether a name from a peer is a clean relative path: no
-// empty component, no "." but for the root itself, no "..", no NUL.
-func CheckName(name []byte) error {
-	if len(name) == 1 && name[0] == '.' {
-		return nil
-	}
-	start := 0
-	for i := 0; i <= len(name); i++ {
-		if i < len(name) && name[i] == 0 {
-			return fmt.Errorf("unsafe name %q from the sender: it has a NUL byte", clip(name))
-		}
-		if i < len(name) && name[i] != '/' {
-			continue
-		}
-		switch string(name[start:i]) {
-		case "", ".", "..":
-			return fmt.Errorf("unsafe name %q from the sender: it is not a clean path below the transfer's root", clip(name))
-		}
-		start = i + 1
-	}
-	return nil
 }
 
 func (d *Decoder) readAttributes(r *wire.Reader, flags proto.EntryFlags, e *Entry) {
@@ -438,46 +262,6 @@ func (d *Decoder) readOwners(r *wire.Reader, flags proto.EntryFlags) {
 	}
 }
 
-// readIDName reads the name of an id that travels with an entry; there have
-// been n of its kind.
-func (d *Decoder) readIDName(r *wire.Reader, names *map[uint32]string, id uint32, n int) {
-	name := r.Bytes(int64(r.Byte()), 255, "id name")
-	if !r.Limit(int64(n), maxIDs, "count of id names") || len(name) == 0 {
-		return
-	}
-	if *names == nil {
-		*names = make(map[uint32]string)
-	}
-	(*names)[id] = string(name)
-}
-
-func (d *Decoder) readDevice(r *wire.Reader, flags proto.EntryFlags, e *Entry) {
-	if !d.caps.RdevSplit {
-		if flags&proto.FlagSameRdevOld == 0 {
-			d.rdev = uint32(r.Int32())
-		}
-		if e.IsDevice() {
-			e.SetDevice(d.rdev>>8&0xfff, d.rdev&0xff|d.rdev>>12&^0xff)
-		}
-		return
-	}
-	if flags&proto.FlagSameRdevMajor == 0 {
-		d.rdevMajor = uint32(d.readVarInt30(r))
-	}
-	var minor uint32
-	switch {
-	case d.caps.VarInts:
-		minor = uint32(r.VarInt())
-	case flags&proto.FlagRdevMinor8 != 0:
-		minor = uint32(r.Byte())
-	default:
-		minor = uint32(r.Int32())
-	}
-	if e.IsDevice() {
-		e.SetDevice(d.rdevMajor, minor)
-	}
-}
-
 func (d *Decoder) readTarget(r *wire.Reader, e *Entry) {
 	n := d.readVarInt30(r)
 	t := r.Bytes(int64(n), proto.MaxPath-1, "length of a link target")
@@ -493,48 +277,4 @@ func (d *Decoder) readTarget(r *wire.Reader, e *Entry) {
 		return
 	}
 	e.SetTarget(d.LinkPrefix + target)
-}
-
-// readEnd reads what follows the end mark.
-func (d *Decoder) readEnd(r *wire.Reader, l *List) {
-	switch {
-	case d.caps.IncRecurse:
-		l.Users, l.Groups = d.newUsers, d.newGroups
-	case d.fields.Names:
-		if d.fields.UID || d.fields.ACLs {
-			l.Users = d.readIDs(r)
-		}
-		if d.fields.GID || d.fields.ACLs {
-			l.Groups = d.readIDs(r)
-		}
-	}
-	if d.caps.IOErrorAfterList {
-		l.IOError |= r.Int32()
-	}
-}
-
-// maxIDs bounds how many names of users or groups a peer may send.
-const maxIDs = 1 << 16
-
-func (d *Decoder) readIDs(r *wire.Reader) map[uint32]string {
-	names := make(map[uint32]string)
-	for {
-		id := uint32(d.readVarInt30(r))
-		if r.Err() != nil {
-			return nil
-		}
-		if id == 0 && !d.caps.ID0Names {
-			return names
-		}
-		n := r.Byte()
-		if name := r.Bytes(int64(n), 255, "id name"); len(name) > 0 {
-			names[id] = string(name)
-		}
-		if !r.Limit(int64(len(names)), maxIDs, "count of id names") {
-			return nil
-		}
-		if id == 0 {
-			return names
-		}
-	}
 }

@@ -51,9 +51,6 @@ type Encoder struct {
 	groups map[uint32]struct{}
 }
 
-// inode tells files apart.
-type inode struct{ dev, ino uint64 }
-
 // NewEncoder returns an encoder for one list.
 func NewEncoder(caps proto.Caps, fields Fields) *Encoder {
 	return &Encoder{caps: caps, fields: fields, users: map[uint32]struct{}{}, groups: map[uint32]struct{}{}}
@@ -96,94 +93,6 @@ func (e *Encoder) Append(b []byte, f *Entry) []byte {
 	e.name = append(e.name[:0], e.path...)
 	e.mode, e.mtime, e.uid, e.gid = f.Mode, f.Mtime, f.UID, f.GID
 	return b
-}
-
-// names returns the names that travel with this entry, and flags them
-// (uidlist.c:add_uid).
-func (e *Encoder) names(f *Entry, x *proto.EntryFlags) (user, group string) {
-	if !e.caps.IncRecurse || !e.fields.Names {
-		return "", ""
-	}
-	if *x&proto.FlagSameUID == 0 {
-		if user = nameOf(f.UID, e.users, e.UserName); user != "" {
-			*x |= proto.FlagUserName
-		}
-	}
-	if *x&proto.FlagSameGID == 0 {
-		if group = nameOf(f.GID, e.groups, e.GroupName); group != "" {
-			*x |= proto.FlagGroupName
-		}
-	}
-	return user, group
-}
-
-// nameOf returns the name of an id that has not been sent yet.
-func nameOf(id uint32, sent map[uint32]struct{}, lookup func(uint32) string) string {
-	if _, ok := sent[id]; ok || lookup == nil {
-		return ""
-	}
-	sent[id] = struct{}{}
-	name := lookup(id)
-	return name[:min(len(name), 255)]
-}
-
-// linkFlags marks a hard-linked entry. From version 30 on a later name of a
-// file has the first one's index, which is then not -1 but first, and if that
-// is of the same list nothing more.
-func (e *Encoder) linkFlags(f *Entry, index int32) (x proto.EntryFlags, first int32) {
-	dev, ino, linked := f.Inode()
-	if !e.fields.Inodes || !linked || !e.caps.HardLinkBit {
-		return 0, -1
-	}
-	x = proto.FlagHardLinked
-	if !e.caps.LinkIndex {
-		if dev == e.dev {
-			x |= proto.FlagSameDev
-		}
-		return x, -1
-	}
-	if e.first == nil {
-		e.first = make(map[inode]int32)
-	}
-	first, known := e.first[inode{dev, ino}]
-	if !known {
-		e.first[inode{dev, ino}] = index
-		return x | proto.FlagLinkFirst, -1
-	}
-	if f.IsDevice() {
-		e.rdevMajor = ^uint32(0) // what the peer remembers now depends on its release
-	}
-	return x, first
-}
-
-// appendInode appends device and inode as versions before 30 have them. The
-// device is sent plus one, so that it is never zero.
-func (e *Encoder) appendInode(b []byte, f *Entry, x proto.EntryFlags) []byte {
-	dev, ino, linked := f.Inode()
-	if !e.caps.HardLinkBit {
-		linked = f.IsRegular() // each of them, whatever the entry says of itself
-	}
-	if !e.fields.Inodes || !linked || e.caps.LinkIndex {
-		return b
-	}
-	if !e.caps.LongDevInode {
-		b = wire.AppendInt32(b, int32(uint32(dev)+1))
-		return wire.AppendInt32(b, int32(uint32(ino)))
-	}
-	if x&proto.FlagSameDev == 0 || !e.caps.HardLinkBit {
-		b = wire.AppendLongInt(b, int64(dev+1))
-	}
-	e.dev = dev
-	return wire.AppendLongInt(b, int64(ino))
-}
-
-// NeedsInode reports whether an entry must say which file it is: before
-// version 28 every regular file does, later only what has several names.
-func NeedsInode(caps proto.Caps, regular bool, links uint64) bool {
-	if !caps.HardLinkBit {
-		return regular
-	}
-	return links > 1
 }
 
 func appendPath(b []byte, f *Entry) []byte {
@@ -234,43 +143,7 @@ func (e *Encoder) flags(f *Entry, same, rest int) proto.EntryFlags {
 	return x
 }
 
-// sendsRdev reports whether a device number travels with this entry; fifos
-// and sockets have one by accident, until proto.Caps.SpecialsNoRdev.
-func sendsRdev(caps proto.Caps, fields Fields, f *Entry) bool {
-	return fields.Devices && f.IsDevice() || fields.Specials && f.IsSpecial() && !caps.SpecialsNoRdev
-}
-
 func (e *Encoder) sendsAtime(f *Entry) bool { return e.fields.Atimes && !f.IsDir() }
-
-func (e *Encoder) deviceFlags(f *Entry) proto.EntryFlags {
-	if !sendsRdev(e.caps, e.fields, f) {
-		return 0
-	}
-	major, minor := f.Device()
-	var x proto.EntryFlags
-	switch {
-	case !e.caps.RdevSplit:
-		if f.IsSpecial() || rdevOld(major, minor) == e.rdev {
-			x |= proto.FlagSameRdevOld
-		} else {
-			e.rdev = rdevOld(major, minor)
-		}
-		return x
-	case f.IsSpecial() || major == e.rdevMajor:
-		x |= proto.FlagSameRdevMajor
-	default:
-		e.rdevMajor = major
-	}
-	if !e.caps.VarInts && (f.IsSpecial() || minor <= 0xff) {
-		x |= proto.FlagRdevMinor8
-	}
-	return x
-}
-
-// rdevOld is a device number as versions before 28 know it.
-func rdevOld(major, minor uint32) uint32 {
-	return minor&0xff | (major&0xfff)<<8 | (minor&^0xff)<<12
-}
 
 // settle adds a harmless flag where all-zero flags would end the list: a top
 // folder's for what is not a folder, the long form of the name's length for
@@ -362,30 +235,6 @@ func (e *Encoder) appendAttributes(b []byte, f *Entry, x proto.EntryFlags, user,
 	return e.appendSum(b, f)
 }
 
-func (e *Encoder) appendDevice(b []byte, f *Entry, x proto.EntryFlags) []byte {
-	major, minor := f.Device()
-	if f.IsSpecial() {
-		major, minor = e.rdevMajor, 0
-	}
-	if !e.caps.RdevSplit {
-		if x&proto.FlagSameRdevOld == 0 {
-			b = wire.AppendInt32(b, int32(rdevOld(major, minor)))
-		}
-		return b
-	}
-	if x&proto.FlagSameRdevMajor == 0 {
-		b = e.appendVarInt30(b, int32(major))
-	}
-	switch {
-	case e.caps.VarInts:
-		return wire.AppendVarInt(b, int32(minor))
-	case x&proto.FlagRdevMinor8 != 0:
-		return append(b, byte(minor))
-	default:
-		return wire.AppendInt32(b, int32(minor))
-	}
-}
-
 // appendSum appends the checksum; without WideFlags every entry has one, of
 // zeros where it makes no sense.
 func (e *Encoder) appendSum(b []byte, f *Entry) []byte {
@@ -396,64 +245,6 @@ func (e *Encoder) appendSum(b []byte, f *Entry) []byte {
 	b = append(b, make([]byte, e.fields.SumLen)...)
 	if f.IsRegular() {
 		copy(b[at:], f.Sum())
-	}
-	return b
-}
-
-// AppendEnd appends what ends a list or a part of one: the mark, the names of
-// the ids unless they travel with entries, and the I/O errors where the version
-// has a place for them. A version that has none
-// (CompatFlags without SafeList) needs a message of its own, proto.TagIOError
-// (flist.c:send_file_list).
-func (e *Encoder) AppendEnd(b []byte, ioError int32, users, groups []IDName) []byte {
-	switch {
-	case e.caps.VarintFlags:
-		b = wire.AppendVarInt(append(b, 0), ioError)
-	case ioError != 0 && e.caps.SafeList:
-		b = wire.AppendUint16(b, uint16(proto.FlagExtended|proto.FlagErrorEndList))
-		b = wire.AppendVarInt(b, ioError)
-	default:
-		b = append(b, 0)
-	}
-	if e.fields.Names && !e.caps.IncRecurse {
-		if e.fields.UID || e.fields.ACLs {
-			b = e.appendIDs(b, users)
-		}
-		if e.fields.GID || e.fields.ACLs {
-			b = e.appendIDs(b, groups)
-		}
-	}
-	if e.caps.IOErrorAfterList {
-		b = wire.AppendInt32(b, ioError)
-	}
-	return b
-}
-
-// IDName is the name of a user or group id.
-type IDName struct {
-	ID   uint32
-	Name string
-}
-
-// appendIDs appends names up to 255 bytes; id 0 ends the list, with its name
-// if both sides know of that (uidlist.c:send_id_lists).
-func (e *Encoder) appendIDs(b []byte, ids []IDName) []byte {
-	zero := ""
-	for _, id := range ids {
-		switch {
-		case id.ID == 0:
-			zero = id.Name
-		case id.Name != "" && len(id.Name) <= 255:
-			b = e.appendVarInt30(b, int32(id.ID))
-			b = append(b, byte(len(id.Name)))
-			b = append(b, id.Name...)
-		}
-	}
-	b = e.appendVarInt30(b, 0)
-	if e.caps.ID0Names {
-		zero = zero[:min(len(zero), 255)]
-		b = append(b, byte(len(zero)))
-		b = append(b, zero...)
 	}
 	return b
 }

@@ -3,14 +3,12 @@ package transfer
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"path"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
-	"time"
 
 	"github.com/empegsync/empegsync/pkg/rsync/filelist"
 	"github.com/empegsync/empegsync/pkg/rsync/options"
@@ -282,50 +280,4 @@ func (r *receiver) path(e *filelist.Entry) string {
 		return r.name
 	}
 	return e.Path()
-}
-
-// finish reads the sender's statistics, if it is the server, and says goodbye
-// (main.c:do_recv, handle_stats).
-func (r *receiver) finish() error {
-	if !r.Server {
-		read, written := r.readLong(), r.readLong() // by the sender
-		if r.Replay {
-			r.stats.Read, r.stats.Written = written, read
-		}
-		r.readLong() // total size, which we know
-		if r.Caps.StatsTimes {
-			r.stats.ListBuild, r.stats.ListTransfer = Millis(r.readLong()), Millis(r.readLong())
-		}
-		if r.R.Err() != nil {
-			return fmt.Errorf("read statistics: %w", r.R.Err())
-		}
-	}
-	if !r.Caps.Goodbye {
-		return r.W.Flush()
-	}
-	if r.Server && r.opt.Stats && r.Caps.DeleteStats && r.opt.Delete != options.DeleteNone {
-		if err := r.writeDeleteStats(); err != nil {
-			return err
-		}
-	}
-	if err := r.writeDone(); err != nil {
-		return err
-	}
-	if !r.Caps.GoodbyeEcho {
-		return nil
-	}
-	it, e, err := r.readItem()
-	if err != nil {
-		return fmt.Errorf("wait for the end of the session: %w", err)
-	}
-	if e != nil {
-		return proto.Failf(proto.ExitProtocol, "file index %d at the end of the session", it.index)
-	}
-	return r.writeDone()
-}
-
-// Millis is a duration as statistics tell it, at most a year.
-func Millis(n int64) time.Duration {
-	const year = 365 * 24 * time.Hour
-	return time.Duration(min(max(n, 0), int64(year/time.Millisecond))) * time.Millisecond
 }

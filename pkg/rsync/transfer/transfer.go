@@ -15,7 +15,6 @@ import (
 	"io"
 	"strings"
 	"sync/atomic"
-	"time"
 
 	"github.com/empegsync/empegsync/pkg/rsync/charset"
 	"github.com/empegsync/empegsync/pkg/rsync/checksum"
@@ -99,96 +98,6 @@ type Link struct {
 	Deafen func() error
 
 	ahead int // instead of lookAhead, for tests
-}
-
-// Observer is told what happens. Its methods are called from the transfer's
-// goroutines, one at a time for each method but not across methods, and must
-// not block for long.
-type Observer interface {
-	// Listed gives the count of list entries so far, and in the end done.
-	Listed(entries int, done bool)
-	// Item tells of a file that is new or changes, when its turn comes on the
-	// wire; flags are those of an itemized line.
-	Item(e *filelist.Entry, flags proto.Item)
-	// Data tells that of the current file this much is there (bytes).
-	Data(e *filelist.Entry, done int64)
-	// Deleted tells of a file that was removed (or would be).
-	Deleted(path string, mode uint32)
-	// Message is text for the user, without a final newline.
-	Message(tag proto.Tag, text string)
-}
-
-// Positioner is an [Observer] that also wants to know how far a run has come:
-// Position gives the index of the entry whose turn it is, of total.
-type Positioner interface {
-	Position(index, total int)
-}
-
-// Totaler is an [Observer] that also wants to know how many bytes the files of
-// the list have, as far as the list is known.
-type Totaler interface {
-	Total(bytes int64)
-}
-
-// NamesObserver is an [Observer] that is told the sources that names from a file
-// have come to: the From of entries counts these, not what [Send] was given.
-type NamesObserver interface{ Named(sources []Source) }
-
-// LinkObserver is an [Observer] that is told of hard links by Linked instead
-// of Item: e becomes another name of the file that is called to.
-type LinkObserver interface {
-	Linked(e *filelist.Entry, flags proto.Item, to string)
-}
-
-// Passage is what it took to bring one file across.
-type Passage struct {
-	// Read and Written are bytes of data on the wire, as this side counts them.
-	// The receiving side's requests do not count, for they run ahead
-	// (log.c:remember_initial_stats).
-	Read, Written int64
-	Sum           []byte // the strong sum of all of it, unseeded or not
-}
-
-// FileObserver is an [Observer] that is told when all of a file's data has
-// been sent, or has come and is sound. The Sum is reused.
-type FileObserver interface {
-	Passed(e *filelist.Entry, flags proto.Item, p Passage)
-}
-
-// begin starts the count of a file's bytes.
-func (c *common) begin() {
-	c.moved.Read = c.R.Payload()
-	if c.sending {
-		c.moved.Written = c.W.Payload()
-	}
-}
-
-// passage returns what tells a [FileObserver] of a file.
-func (c *common) passage(e *filelist.Entry, flags proto.Item) func(sum []byte) {
-	o, ok := c.obs.(FileObserver)
-	if !ok {
-		return func([]byte) {}
-	}
-	return func(sum []byte) {
-		p := Passage{Read: c.R.Payload() - c.moved.Read, Sum: sum}
-		if c.sending {
-			p.Written = c.W.Payload() - c.moved.Written
-		}
-		o.Passed(e, flags, p)
-	}
-}
-
-// Stats is what a transfer has counted, on whichever side it was counted.
-type Stats struct {
-	Files, Dirs, Links, Devices, Specials int    // list entries
-	DeletedKinds                          [5]int // files, folders, links, devices, specials
-	Created, Deleted, Transferred         int    // items
-	Newer                                 int    // left alone for --update: newer here
-	TotalSize, TransferredSize            int64  // bytes of regular files
-	Literal, Matched                      int64  // bytes of file data
-	Read, Written                         int64  // bytes on the wire
-	ListSize                              int64  // bytes of the file list
-	ListBuild, ListTransfer               time.Duration
 }
 
 // common is what the sending and the receiving side share.
@@ -385,15 +294,6 @@ func (c *common) onMessage(tag proto.Tag, payload []byte) error {
 	return nil
 }
 
-// noteItem tells the observer of an item.
-func (c *common) noteItem(e *filelist.Entry, it item) {
-	if l, ok := c.obs.(LinkObserver); ok && it.flags&(proto.ItemXname|proto.ItemTransfer) == proto.ItemXname {
-		l.Linked(e, it.flags, it.xname)
-		return
-	}
-	c.obs.Item(e, it.flags)
-}
-
 // result is the error that a run ends with whose streams were sound: nil, or
 // the exit code for files that could not be transferred.
 func (c *common) result() error {
@@ -423,28 +323,3 @@ func Fields(opt *options.Options, sum checksum.Algorithm) filelist.Fields {
 }
 
 func (c *common) fields() filelist.Fields { return Fields(c.opt, c.ListSum) }
-
-// Count adds a list entry to the counts.
-func (s *Stats) Count(e *filelist.Entry) {
-	switch {
-	case e.IsRegular():
-		s.Files++
-		s.TotalSize += e.Size
-	case e.IsDir():
-		s.Dirs++
-	case e.IsLink():
-		s.Links++
-		s.TotalSize += e.Size
-	case e.IsDevice():
-		s.Devices++
-	case e.IsSpecial():
-		s.Specials++
-	}
-}
-
-func (c *common) count(e *filelist.Entry) {
-	c.stats.Count(e)
-	if c.total != nil {
-		c.total.Total(c.stats.TotalSize)
-	}
-}
