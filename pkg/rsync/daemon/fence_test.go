@@ -64,6 +64,11 @@ func (p *place) fenced(binary string, id int) string {
 		if n, _ := fmt.Sscanf(lines.Text(), "process: %d", &pid); n != 1 {
 			continue
 		}
+		p.Cleanup(func() {
+			if p.Failed() {
+				_ = syscall.Kill(pid, syscall.SIGKILL) // who stands still notices nothing
+			}
+		})
 		p.standing(pid, id)
 		eventually(p, "it stands still", func() bool {
 			status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))

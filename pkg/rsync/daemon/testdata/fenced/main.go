@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strconv"
 	"syscall"
@@ -76,5 +77,13 @@ func work(dir string) error {
 	say("chroot", syscall.Chroot(dir))
 	say("setuid", syscall.Setuid(12345))
 	fmt.Fprintf(os.Stderr, "process: %d\n", os.Getpid())
-	return syscall.Kill(os.Getpid(), syscall.SIGSTOP) // for who looks at it from outside
+	// For who looks at it from outside. Another thread may be the one that the
+	// signal stops first, while this one goes on: so it waits for what comes next.
+	goOn := make(chan os.Signal, 1)
+	signal.Notify(goOn, syscall.SIGCONT)
+	if err := syscall.Kill(os.Getpid(), syscall.SIGSTOP); err != nil {
+		return err
+	}
+	<-goOn
+	return nil
 }
