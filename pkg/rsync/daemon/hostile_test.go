@@ -37,14 +37,21 @@ func send(t testing.TB, c net.Conn, text string) {
 
 func readUntil(t testing.TB, c net.Conn, text string) {
 	t.Helper()
-	var got []byte
+	if got, err := hear(c, text); err != nil {
+		t.Fatalf("wait for %q: %v, got %.300q", text, err, got)
+	}
+}
+
+// hear reads until the text has come.
+func hear(c net.Conn, text string) (got []byte, err error) {
 	buf := make([]byte, 4096)
 	for !bytes.Contains(got, []byte(text)) {
 		n, err := c.Read(buf)
 		if got = append(got, buf[:n]...); err != nil {
-			t.Fatalf("wait for %q: %v, got %.300q", text, err, got)
+			return got, err
 		}
 	}
+	return got, nil
 }
 
 // old is a client's beginning in protocol 29, whose frames go one way only.

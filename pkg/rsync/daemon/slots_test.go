@@ -22,9 +22,14 @@ func TestSharedLockFile(t *testing.T) {
 	here, there := p.ours(text, nil).addr, p.debian(text)
 	full := "@ERROR: max connections (1) reached -- try again later"
 	for _, busy := range []string{here, there} {
-		talker := dial(t, here)
-		send(t, talker, "@RSYNCD: 29\nmod\n")
-		readUntil(t, talker, "@RSYNCD: OK\n")
+		// Whoever has been served is gone before rsync's process, and its place, are.
+		var talker net.Conn
+		eventually(t, "room for a talker", func() bool {
+			talker = dial(t, here)
+			send(t, talker, "@RSYNCD: 29\nmod\n")
+			_, err := hear(talker, "@RSYNCD: OK\n")
+			return err == nil
+		})
 		c := dial(t, busy)
 		send(t, c, pullOf("big", 1))
 		readUntil(t, c, "xxxx")
