@@ -3,12 +3,13 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/empegsync/empegsync/pkg/ownport"
 )
 
 // visit is what the doctor and a transfer have to say of a host.
@@ -167,7 +168,7 @@ func TestDoctorRefused(t *testing.T) {
 	for _, c := range []struct{ shell, want string }{
 		{s.ssh, "accepts no key"},
 		{strings.NewReplacer("Checking=no", "Checking=yes", "/known", "/nobody").Replace(s.ssh), "known_hosts"},
-		{fmt.Sprintf("ssh -F none -p %d", unusedPort(t)), "no connection"},
+		{fmt.Sprintf("ssh -F none -p %d", ownport.Hold(t)), "no connection"},
 	} {
 		if r := call(t, "doctor", "-e", c.shell, "127.0.0.1"); r.code != 1 || !strings.Contains(r.out, c.want) || !strings.Contains(r.out, "-> ") {
 			t.Errorf("want %q: %s", c.want, r)
@@ -177,12 +178,4 @@ func TestDoctorRefused(t *testing.T) {
 		call(t, "doctor", bad).contains(t, 2, "host")
 	}
 	call(t, "doctor", "-e", "/nonexistent/shell", "h").expect(t, 1, "/nonexistent/shell", "--rsh")
-}
-
-func unusedPort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
 }

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/empegsync/empegsync/pkg/ownport"
 	"github.com/empegsync/empegsync/pkg/player/playertest"
 )
 
@@ -28,7 +29,7 @@ func TestPullFailsUnharmed(t *testing.T) {
 		code  int
 		words []string
 	}{
-		{"nobody listens", func(t *testing.T, _ string) string { return closedPort(t) }, nil, 10, []string{"drive0: ", "connection refused"}},
+		{"nobody listens", func(t *testing.T, _ string) string { return ownport.HoldAddress(t) }, nil, 10, []string{"drive0: ", "connection refused"}},
 		{"unknown host", func(*testing.T, string) string { return "no-such-host.invalid" }, nil, 10, []string{"drive0: ", "no-such-host.invalid"}},
 		{"a web server", func(t *testing.T, _ string) string { return talker(t, "HTTP/1.0 400 Bad Request\r\n\r\n") }, nil,
 			2, []string{"drive0: ", "HTTP/1.0 400 Bad Request"}},
@@ -37,9 +38,9 @@ func TestPullFailsUnharmed(t *testing.T) {
 			5, []string{"drive0: ", "max connections reached", "drive1: "}},
 		{"says nothing", func(t *testing.T, _ string) string { return silent(t) }, []string{"--timeout=1"}, 30, []string{"drive0: ", "--timeout"}},
 		{"wants a path", func(*testing.T, string) string { return "rsync://127.0.0.1/drive0" }, nil, 1, []string{"named by host and port only"}},
-		{"old protocol", func(t *testing.T, m string) string { return closedPort(t) }, []string{"--protocol=12"}, 1, []string{"12"}},
-		{"no such root", func(t *testing.T, _ string) string { return closedPort(t) }, []string{"--root=/nonexistent"}, 3, []string{"/nonexistent"}},
-		{"no player", func(t *testing.T, _ string) string { return closedPort(t) }, []string{"--root=" + tempDir(t)}, 3, []string{"drive0", "--root"}},
+		{"old protocol", func(t *testing.T, m string) string { return ownport.HoldAddress(t) }, []string{"--protocol=12"}, 1, []string{"12"}},
+		{"no such root", func(t *testing.T, _ string) string { return ownport.HoldAddress(t) }, []string{"--root=/nonexistent"}, 3, []string{"/nonexistent"}},
+		{"no player", func(t *testing.T, _ string) string { return ownport.HoldAddress(t) }, []string{"--root=" + tempDir(t)}, 3, []string{"drive0", "--root"}},
 		{"empty fids", func(t *testing.T, m string) string {
 			must(t, os.RemoveAll(filepath.Join(m, "drive0/fids")))
 			must(t, os.Mkdir(filepath.Join(m, "drive0/fids"), 0o755))

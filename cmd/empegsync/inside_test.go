@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/empegsync/empegsync/pkg/ownport"
 )
 
 const lockedConf = `daemon chroot = @DIR@/jail
@@ -162,10 +164,7 @@ func lockedDebian(t *testing.T) (addr string) {
 	t.Helper()
 	dir := tempDir(t)
 	file := locked(t, dir)
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	addr = ln.Addr().String()
-	must(t, ln.Close())
+	addr = ownport.HoldAddress(t)
 	_, port, _ := net.SplitHostPort(addr)
 	cmd := exec.Command("rsync", "--daemon", "--no-detach", "--address=127.0.0.1", "--port="+port, "--config="+file, "--log-file="+filepath.Join(dir, "log"))
 	must(t, cmd.Start())

@@ -8,11 +8,14 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/empegsync/empegsync/pkg/ownport"
 )
 
 // TestPlacesOfDaemons: --port, --address, -4 and -6 choose how a daemon is
@@ -22,8 +25,7 @@ func TestPlacesOfDaemons(t *testing.T) {
 	w := newTwin(t)
 	_, port, err := net.SplitHostPort(w.addr)
 	must(t, err)
-	_, closed, err := net.SplitHostPort(closedPort(t))
-	must(t, err)
+	closed := strconv.Itoa(ownport.Hold(t))
 	for _, c := range []struct {
 		args string
 		code int

@@ -255,15 +255,6 @@ func (p *proxy) before(n int) int {
 	return n - (p.passed - p.hold) - 1
 }
 
-// closedPort is an address at which nobody listens.
-func closedPort(t testing.TB) string {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	defer ln.Close()
-	return ln.Addr().String()
-}
-
 // refuses reports whether nobody listens at an address.
 func refuses(addr string) bool {
 	conn, err := net.Dial("tcp", addr)

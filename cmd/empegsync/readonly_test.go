@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/empegsync/empegsync/pkg/ownport"
 	"github.com/empegsync/empegsync/pkg/ownspace"
 )
 
@@ -90,7 +91,7 @@ func TestReadOnlyDrives(t *testing.T) {
 	call(t, "pull", doomed.addr, "--root", slave, "-n").expect(t, 0)
 	call(t, "reindex", "--root", slave, "-n").expect(t, 0)
 	wantReadOnly(t, "after -n", drives...)
-	call(t, "pull", closedPort(t), "--root", slave).expect(t, 10, "connection refused")
+	call(t, "pull", ownport.HoldAddress(t), "--root", slave).expect(t, 10, "connection refused")
 	wantReadOnly(t, "after a failure", drives...)
 	untouched(t, before, slave)
 

@@ -17,6 +17,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
+
+	"github.com/empegsync/empegsync/pkg/ownport"
 )
 
 // twin is two equal folders, one for Debian's rsync and one for ours, each with
@@ -276,7 +278,7 @@ func TestRsyncDaemon(t *testing.T) {
 	w.fill(t)
 	config := filepath.Join(w.dir, "own.conf")
 	must(t, os.WriteFile(config, fmt.Appendf(nil, "[mod]\npath = %s/real/src\nuid = %d\ngid = %d\n", w.dir, os.Geteuid(), os.Getegid()), 0o644))
-	addr := closedPort(t)
+	addr := ownport.HoldAddress(t)
 	_, port, err := net.SplitHostPort(addr)
 	must(t, err)
 	p := start(t, exec.Command(w.ours, "--daemon", "--no-detach", "--config="+config, "--address=127.0.0.1", "--port="+port))
@@ -301,7 +303,7 @@ func TestRsyncDaemonDetaches(t *testing.T) {
 	config, pidFile := filepath.Join(w.dir, "own.conf"), filepath.Join(w.dir, "pid")
 	text := fmt.Appendf(nil, "pid file = %s\n[mod]\npath = /\nuid = %d\ngid = %d\n", pidFile, os.Geteuid(), os.Getegid())
 	must(t, os.WriteFile(config, text, 0o644))
-	addr := closedPort(t)
+	addr := ownport.HoldAddress(t)
 	_, port, err := net.SplitHostPort(addr)
 	must(t, err)
 	words := []string{"--daemon", "--config=" + config, "--address=127.0.0.1", "--port=" + port}

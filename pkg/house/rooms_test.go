@@ -84,6 +84,7 @@ func rooms() []room {
 		{"cmd", program, nil, "verbs read flags and hand over"},
 		{"pkg/memdir", nowhere, nil, "where tests lay out their files is nothing a program must know"},
 		{"pkg/ownspace", nowhere, nil, "a program stays in the namespaces that it was started in"},
+		{"pkg/ownport", nowhere, nil, "a program listens where it is told to"},
 		{"pkg/console/consoletest", nowhere, nil, "a cable with a player at its end, for tests"},
 		{"pkg/player/playertest", nowhere, nil, "a fixture that used the code under test would share its mistakes"},
 		{"pkg/rsync/interop", outsider, nil, "tests of all rooms together against other engines; it has no code to import"},

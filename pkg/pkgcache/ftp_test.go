@@ -17,18 +17,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/empegsync/empegsync/pkg/ownport"
 	"github.com/empegsync/empegsync/pkg/pkgcache/fill"
 )
 
 // ftpServer runs pyftpdlib over a folder and returns its address.
 func ftpServer(t *testing.T, dir string) string {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := ln.Addr().(*net.TCPAddr).Port
-	ln.Close()
+	port := ownport.Hold(t)
 	cmd := exec.Command("/usr/bin/python3", "-m", "pyftpdlib", "-i", "127.0.0.1", "-p", strconv.Itoa(port), "-d", dir)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out

@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/empegsync/empegsync/pkg/mounts"
+	"github.com/empegsync/empegsync/pkg/ownport"
 	"github.com/empegsync/empegsync/pkg/player"
 	"github.com/empegsync/empegsync/pkg/player/playertest"
 	"github.com/empegsync/empegsync/pkg/rsync/client"
@@ -233,12 +234,7 @@ func TestRunGoesOn(t *testing.T) {
 	})
 	t.Run("nobody there", func(t *testing.T) {
 		b := newBench(t)
-		ln, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		b.addr = ln.Addr().String()
-		ln.Close()
+		b.addr = ownport.HoldAddress(t)
 		res, err := b.run(t.Context(), nil)
 		wantCode(t, err, proto.ExitSocketIO, "drive0: ", "refused")
 		if len(res.Drives) != 1 || res.Changed() {

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/empegsync/empegsync/pkg/ownport"
 	"github.com/empegsync/empegsync/pkg/rsync/proto"
 )
 
@@ -76,10 +77,11 @@ func (p *programs) serve(ctx context.Context, who, src, tmp, label string) (*pro
 		args := append([]string{"peer", "serve"}, p.profiles(label, "server")...)
 		cmd = exec.CommandContext(ctx, p.ours, append(args, "-module", moduleName+"="+src)...)
 	case cRsync, gokrazy:
-		port, err := freePort()
+		port, release, err := ownport.Reserve()
 		if err != nil {
 			return nil, "", err
 		}
+		defer release()
 		addr = net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 		if cmd, err = p.foreign(ctx, who, src, tmp, port); err != nil {
 			return nil, "", err
@@ -116,15 +118,6 @@ func (p *programs) foreign(ctx context.Context, who, src, tmp string, port int) 
 	}
 	return exec.CommandContext(ctx, p.rsync, "--daemon", "--no-detach", "--address=127.0.0.1",
 		"--port="+strconv.Itoa(port), "--config="+name), nil
-}
-
-func freePort() (int, error) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	defer ln.Close()
-	return ln.Addr().(*net.TCPAddr).Port, nil
 }
 
 // listening waits until a server can be reached. One without an address says

@@ -11,12 +11,12 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"strconv"
 	"testing"
 	"time"
 
 	"github.com/minio/minio-go/v7"
 
+	"github.com/empegsync/empegsync/pkg/ownport"
 	"github.com/empegsync/empegsync/pkg/pkgcache/store"
 )
 
@@ -28,12 +28,7 @@ func gateway(t *testing.T) string {
 	if program == "" {
 		t.Fatal("S3_SERVER has to name versitygw's program: use \"make s3test\"")
 	}
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(ln.Addr().(*net.TCPAddr).Port))
-	ln.Close()
+	address := ownport.HoldAddress(t)
 	cmd := exec.Command(program, "--access", "somebody", "--secret", "secretsecret", "--port", address, "posix", t.TempDir())
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out

@@ -3,7 +3,6 @@ package conf
 import (
 	"bytes"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,6 +11,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/empegsync/empegsync/pkg/ownport"
 )
 
 // disk is the Source a program would use.
@@ -124,12 +125,7 @@ path = /tmp
 // listing starts a daemon with the file, asks it for its modules and ends it.
 func listing(t *testing.T, file string) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := l.Addr().(*net.TCPAddr).Port
-	l.Close()
+	port := ownport.Hold(t)
 	daemon := exec.Command("rsync", "--daemon", "--no-detach", "--config="+file, "--address=127.0.0.1", fmt.Sprint("--port=", port), "--log-file=/dev/stderr")
 	var log bytes.Buffer
 	daemon.Stderr = &log

@@ -21,6 +21,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/empegsync/empegsync/pkg/memdir"
+	"github.com/empegsync/empegsync/pkg/ownport"
 	"github.com/empegsync/empegsync/pkg/rsync/conf"
 	"github.com/empegsync/empegsync/pkg/rsync/daemon"
 )
@@ -157,10 +158,7 @@ func (p *place) ours(text string, change func(*daemon.Server)) *server {
 // debian serves a configuration with Debian's rsync and returns its address.
 func (p *place) debian(text string) string {
 	p.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	p.must(err)
-	addr := ln.Addr().String()
-	ln.Close()
+	addr := ownport.HoldAddress(p)
 	_, port, _ := net.SplitHostPort(addr)
 	file := p.path("rsyncd.conf")
 	p.must(os.WriteFile(file, []byte("log file = "+p.path("rsyncd.log")+"\n"+text), 0o644))

@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/empegsync/empegsync/pkg/ownport"
 	"github.com/empegsync/empegsync/pkg/rsync/client"
 	"github.com/empegsync/empegsync/pkg/rsync/conf"
 	"github.com/empegsync/empegsync/pkg/rsync/daemon"
@@ -88,7 +89,7 @@ func (s *sandbox) ours(path string, extra ...string) {
 // debian serves path with Debian's rsync.
 func (s *sandbox) debian(path string, extra ...string) {
 	s.t.Helper()
-	port := freePort(s.t)
+	port := ownport.Hold(s.t)
 	s.addr = fmt.Sprintf("127.0.0.1:%d", port)
 	cfg := filepath.Join(s.dir, "rsyncd.conf")
 	text := fmt.Sprintf("munge symlinks = no\nlog file = %s/rsyncd.log\n[mod]\npath = %s\nread only = no\nuse chroot = no\n%s\n",
@@ -113,16 +114,6 @@ func (s *sandbox) debian(path string, extra ...string) {
 		}
 	})
 	waitListening(s.t, s.addr)
-}
-
-func freePort(t testing.TB) int {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	return ln.Addr().(*net.TCPAddr).Port
 }
 
 func waitListening(t testing.TB, addr string) {
