@@ -8,16 +8,15 @@ import (
 	"iter"
 	"math/bits"
 	"runtime"
-	"sync"
 
 	"github.com/klauspost/compress/zstd"
 )
 
 // What a zstd sender spends. With 64 bits it looks back as far as rsync's default
-// level does and finds matches while it codes the ones before; keeping little
-// memory would cost half of its speed, for the history is moved at every block.
-// With 32 bits, on small boards, memory counts more. Receivers keep as much as
-// senders look back.
+// level does, and makes the frames of a long run in two goroutines; keeping
+// little memory would cost half of its speed, for the history is moved at every
+// block. With 32 bits, on small boards, memory counts more. Receivers keep as
+// much as senders look back.
 const (
 	small       = bits.UintSize == 32
 	sendWindow  = 256 << 10 << (bits.UintSize / 64 * 3) // bytes
@@ -25,15 +24,16 @@ const (
 )
 
 // zstdEncoder makes packets of a zstd frame that does not end while the session
-// lasts (token.c:send_zstd_token), but where many literals follow each other.
+// lasts (token.c:send_zstd_token), but where many literals follow each other. That
+// frame is made by the goroutine that asks: to hand a file of a few KiB to another
+// and to wait for it would cost as much again as to compress it.
 type zstdEncoder struct {
 	out     *packets
 	level   int
 	threads int           // at most so many, 0: sendWorkers
 	enc     *zstd.Encoder // nil: the frame has ended, or not begun
-	box     outbox
-	run     int     // bytes of literals since the last flush
-	frames  *frames // nil until there was a long run
+	run     int           // bytes of literals since the last flush
+	frames  *frames       // nil until there was a long run
 }
 
 func (e *zstdEncoder) begin(bool)         {}
@@ -44,9 +44,9 @@ func (e *zstdEncoder) workers() int {
 	return min(cmp.Or(e.threads, sendWorkers), runtime.GOMAXPROCS(0))
 }
 
-func (e *zstdEncoder) newEncoder(w io.Writer) (*zstd.Encoder, error) {
+func (e *zstdEncoder) newEncoder(w io.Writer, workers int) (*zstd.Encoder, error) {
 	enc, err := zstd.NewWriter(w,
-		zstd.WithEncoderConcurrency(e.workers()),
+		zstd.WithEncoderConcurrency(workers),
 		zstd.WithEncoderCRC(false),
 		zstd.WithSingleSegment(false), // or the window would be all of a frame
 		zstd.WithWindowSize(sendWindow),
@@ -65,20 +65,18 @@ func (e *zstdEncoder) literal(p []byte) error {
 	}
 	if e.enc == nil {
 		var err error
-		if e.enc, err = e.newEncoder(&e.box); err != nil {
+		if e.enc, err = e.newEncoder(e.out, 1); err != nil {
 			return err
 		}
 	}
-	if _, err := e.enc.Write(p); err != nil {
-		return err
-	}
-	return e.box.drain(e.out)
+	_, err := e.enc.Write(p)
+	return err
 }
 
 // framed is literal in a long run.
 func (e *zstdEncoder) framed(p []byte) error {
 	if e.frames == nil {
-		enc, err := e.newEncoder(nil)
+		enc, err := e.newEncoder(nil, e.workers())
 		if err != nil {
 			return err
 		}
@@ -88,52 +86,23 @@ func (e *zstdEncoder) framed(p []byte) error {
 		if err := e.enc.Close(); err != nil {
 			return err
 		}
-		if err := e.box.drain(e.out); err != nil {
-			return err
-		}
 		e.enc = nil // which frees its memory
 	}
 	return e.frames.add(p)
 }
 
-// flush waits for the library's goroutines: none works between two files, so
-// that an encoder needs no Close.
 func (e *zstdEncoder) flush() error {
 	e.run = 0
 	var err error
 	if e.enc == nil {
 		err = e.frames.flush()
-	} else if err = e.enc.Flush(); err == nil {
-		err = e.box.drain(e.out)
+	} else {
+		err = e.enc.Flush()
 	}
 	if err != nil {
 		return err
 	}
 	return e.out.finish(0)
-}
-
-// outbox takes what the library's goroutines write until the goroutine that owns
-// the connection comes for it.
-type outbox struct {
-	mu   sync.Mutex
-	full []byte
-	idle []byte // the buffer that was drained last
-}
-
-// Write implements io.Writer.
-func (o *outbox) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	o.full = append(o.full, p...)
-	o.mu.Unlock()
-	return len(p), nil
-}
-
-func (o *outbox) drain(to io.Writer) error {
-	o.mu.Lock()
-	o.full, o.idle = o.idle[:0], o.full
-	o.mu.Unlock()
-	_, err := to.Write(o.idle)
-	return err
 }
 
 // zstdDecoder reads packets of zstd frames (token.c:recv_zstd_token).
