@@ -43,11 +43,12 @@ type generator struct {
 	near           similar // for --fuzzy
 
 	// With a list that comes in parts:
-	walked int32    // where the last one starts that has been gone through
-	open   *part    // the oldest one that is not done with
-	left   []left   // folders that are done with but for what is below
-	tree   []left   // those that are done with but for what will be deleted
-	doomed []victim // what --delete-delay will delete
+	walked int32     // where the last one starts that has been gone through
+	open   *part     // the oldest one that is not done with
+	trail  []entered // the part at hand and those that it is in
+	left   []left    // folders that are done with but for what is below
+	tree   []left    // those that are done with but for what will be deleted
+	doomed []victim  // what --delete-delay will delete
 	groups map[uint64]*linkGroup
 	lasts  map[uint64]int32 // the last name of each group in the parts that were searched
 	// searched is the last of those.

@@ -42,8 +42,28 @@ func (g *generator) piecemeal() error {
 		if next == nil {
 			return g.wait(func() bool { return g.open == nil })
 		}
-		g.part = next
+		g.enter(next)
 	}
+}
+
+// enter goes on with a part.
+func (g *generator) enter(p *part) {
+	g.part = p
+	if p.Parent == nil {
+		return
+	}
+	dir := g.path(p.Parent)
+	n := len(g.trail)
+	for n > 0 && !isBelow(dir, g.trail[n-1].path) {
+		n--
+	}
+	g.trail = append(g.trail[:n], entered{dir, p.Start - 1})
+}
+
+// entered is a folder that the part at hand is, or is in.
+type entered struct {
+	path  string
+	index int32
 }
 
 // wait serves what the receiving goroutine reports until ready holds, which is
@@ -218,7 +238,13 @@ func (g *generator) markParent(dir string) {
 			return
 		}
 	}
-	for p := g.open; p != nil; p, _ = g.parts.after(p) {
+	for _, t := range slices.Backward(g.trail) {
+		if t.path == dir {
+			g.touch[t.index] = struct{}{}
+			return
+		}
+	}
+	for p := g.open; p != nil; p, _ = g.parts.after(p) { // an order that is not rsync's
 		if p.Parent != nil && g.path(p.Parent) == dir {
 			g.touch[p.Start-1] = struct{}{}
 			return
