@@ -263,8 +263,10 @@ func appendNames(b []byte, names []Name, named func(Name) string) []byte {
 }
 
 // Read reads a list's index or all of it, and returns the index
-// (acls.c:recv_rsync_acl). named is told the names that come with ids.
-func (t *Table) Read(r *wire.Reader, named func(n Name, name string)) int32 {
+// (acls.c:recv_rsync_acl). A list of names that comes without a mask gets mask,
+// which the permissions of the file say, or with None what the names may do
+// together. named is told the names that come with ids.
+func (t *Table) Read(r *wire.Reader, mask uint8, named func(n Name, name string)) int32 {
 	index := r.VarInt()
 	if !r.Limit(int64(index), int64(len(t.lists)), "index of an access control list") {
 		return -1
@@ -295,7 +297,9 @@ func (t *Table) Read(r *wire.Reader, named func(n Name, name string)) int32 {
 	case r.Err() != nil:
 		return -1
 	case len(l.Names) > 0 && l.Mask == None:
-		l.Mask = (allowed | l.Group) &^ None
+		if l.Mask = mask; mask == None {
+			l.Mask = (allowed | l.Group) &^ None
+		}
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -50,7 +50,7 @@ func TestCondensed(t *testing.T) {
 			mode = uint32(l.User)<<6 | uint32(l.Mask)<<3 | uint32(l.Other)
 		}
 		var from, to Table
-		i := to.Read(reader(from.Append(nil, l.Condensed(mode), nil)), nil)
+		i := to.Read(reader(from.Append(nil, l.Condensed(mode), nil)), None, nil)
 		got := to.At(i)
 		if !l.EqualEnough(got, mode) {
 			t.Errorf("%+v is not what %+v says", l, got)
@@ -72,7 +72,7 @@ func TestTable(t *testing.T) {
 		for n, l := range samples() {
 			b := from.Append(nil, l, func(n Name) string { return map[uint32]string{1: "daemon"}[n.ID] })
 			r := reader(b)
-			i := to.Read(r, named)
+			i := to.Read(r, None, named)
 			if r.Err() != nil || r.Buffered() != 0 || i != int32(n) || round == 1 && len(b) > 1 {
 				t.Fatalf("%d: index %d in %d bytes: %v", n, i, len(b), r.Err())
 			}
@@ -111,15 +111,15 @@ func TestHostile(t *testing.T) {
 		"cut":            {ints(hasNames, 2, 5, 4), "unexpected EOF"},
 	} {
 		r := reader(tt.input)
-		new(Table).Read(r, nil)
+		new(Table).Read(r, None, nil)
 		if r.Err() == nil || !strings.Contains(r.Err().Error(), tt.want) {
 			t.Errorf("%s: %v, want %q", name, r.Err(), tt.want)
 		}
 	}
 	table := Table{total: maxTotal - 1}
 	r := reader(bytes.Repeat(ints(0), 2))
-	table.Read(r, nil)
-	if table.Read(r, nil); r.Err() == nil {
+	table.Read(r, None, nil)
+	if table.Read(r, None, nil); r.Err() == nil {
 		t.Error("there is no end to what is kept")
 	}
 }
@@ -135,13 +135,57 @@ func FuzzTable(f *testing.F) {
 		var table Table
 		r := reader(b)
 		for r.Err() == nil && len(table.lists) < 100 {
-			table.Read(r, nil)
+			table.Read(r, None, nil)
 		}
 		for _, l := range table.lists {
 			full := l.WithMode(0o750)
 			if _, err := Parse(full.Append(nil)); err != nil {
 				t.Errorf("%+v: %v", full, err)
 			}
+		}
+	})
+}
+
+// rsync's form in an attribute, as rsync 3.5.0 writes it with --fake-super for
+// setfacl -m u:1:rw,u:7777:r,g:2:rw on a file of mode 644.
+func TestStored(t *testing.T) {
+	raw := "\x80\x00\x00\x00\x04\x00\x00\x00\x06\x00\x00\x00\x80\x00\x00\x00" +
+		"\x01\x00\x00\x00\x06\x00\x00\x80" + "\x61\x1e\x00\x00\x04\x00\x00\x80" + "\x02\x00\x00\x00\x06\x00\x00\x00"
+	l, err := ParseStored([]byte(raw), 0o664)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := List{User: 6, Group: 4, Mask: 6, Other: 4, Names: []Name{{1, 6, true}, {7777, 4, true}, {2, 6, false}}}
+	if d := cmp.Diff(want, l); d != "" {
+		t.Error(d)
+	}
+	condensed := l.Condensed(0o664)
+	condensed.Mask = 6 // which a table fills in
+	if got := condensed.AppendStored(nil); string(got) != raw {
+		t.Errorf("%x, want %x", got, raw)
+	}
+	for _, bad := range []string{"", raw[:8], raw[:20], raw[:len(raw)-1], "\x08" + raw[1:], raw[:4] + "\x00\x01" + raw[6:], raw[:20] + "\x08" + raw[21:], raw[:23] + "\x40" + raw[24:]} {
+		if _, err := ParseStored([]byte(bad), 0o644); err == nil {
+			t.Errorf("%q is taken", bad)
+		}
+	}
+}
+
+func FuzzStored(f *testing.F) {
+	for _, l := range samples() {
+		f.Add(l.AppendStored(nil), uint32(0o640))
+	}
+	f.Fuzz(func(t *testing.T, b []byte, mode uint32) {
+		l, err := ParseStored(b, mode)
+		if err != nil {
+			return
+		}
+		again, err := ParseStored(l.AppendStored(nil), mode)
+		if d := cmp.Diff(l, again); err != nil || d != "" {
+			t.Errorf("%v %s", err, d)
+		}
+		if _, err := Parse(l.Append(nil)); err != nil {
+			t.Error(err)
 		}
 	})
 }

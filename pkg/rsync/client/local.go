@@ -52,7 +52,9 @@ func (c *Client) startInside(ctx context.Context, args []string, in *inside) (ne
 	if err != nil {
 		return nil, proto.Failf(proto.ExitIPC, "this program does not understand its own arguments: %w", err)
 	}
-	opt.Super = c.Options.Super // both sides are this process
+	if opt.Super == options.SuperAuto { // both sides are this process, but for what -M says
+		opt.Super = c.Options.Super
+	}
 	opt.DebugLike(c.Options)
 	if opt.LogFormat == "" && (c.Options.Format() != "" || c.Options.LogFile != "") {
 		opt.LogFormat = "X" // a real one of the same program knows it, whatever -v says

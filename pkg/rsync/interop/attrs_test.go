@@ -193,51 +193,6 @@ func TestACLs(t *testing.T) {
 	}
 }
 
-// TestFakeSuper compares --fake-super with rsync: what is written down, and
-// what is made of it again.
-func TestFakeSuper(t *testing.T) {
-	source := func(s *sandbox, dir string) {
-		plainTree(s, dir)
-		s.must(unix.Mkfifo(dir+"/fifo", 0o640))
-		if os.Geteuid() == 0 {
-			s.must(syscall.Mknod(dir+"/null", syscall.S_IFCHR|0o666, 1<<8|3))
-			s.must(touch(dir+"/null", then))
-		}
-		s.must(touch(dir+"/fifo", then))
-		s.settle(dir, ".")
-	}
-	written := func(s *sandbox, dir string) {
-		for name, stat := range map[string]string{"link": "120777 0,0 5:6", "disk": "60640 8,1 0:6", "file": "104755 0,0 77:88", "folder/pipe": "10600 0,0 1:2", "folder": "41777 0,0 9:9"} {
-			text := ""
-			if name == "link" {
-				text = "somewhere"
-			}
-			if name == "folder" {
-				s.must(os.MkdirAll(dir+"/folder", 0o755))
-			} else {
-				s.write(dir+"/"+name, []byte(text), then)
-			}
-			s.attributes(dir+"/"+name, "user.rsync.%stat", stat)
-		}
-		s.settle(dir, "folder", ".")
-	}
-	for _, flags := range []string{"-ai --fake-super", "-aiH --fake-super --delete"} {
-		t.Run("write "+flags, func(t *testing.T) {
-			oracle{flags: strings.Fields(flags), source: source, dest: olderTree, roles: []string{"our client pulls"}}.run(t)
-		})
-		t.Run("again "+flags, func(t *testing.T) {
-			oracle{flags: strings.Fields(flags), source: source, dest: written, roles: []string{"our client pulls"}}.run(t)
-		})
-	}
-	t.Run("read", func(t *testing.T) {
-		oracle{flags: []string{"-ai", "--fake-super"}, source: written, dest: olderTree, roles: []string{"our client pushes", "we copy"}}.run(t)
-	})
-	t.Run("far", func(t *testing.T) {
-		oracle{flags: []string{"-ai", "-M--fake-super"}, source: source, dest: olderTree, roles: []string{"our server receives"}}.run(t)
-		oracle{flags: []string{"-ai", "-M--fake-super"}, source: written, roles: []string{"our server sends"}}.run(t)
-	})
-}
-
 // linkTree has links of all kinds, within the source and out of it.
 func linkTree(s *sandbox, dir string) {
 	plainTree(s, dir)

@@ -20,9 +20,11 @@ type acls struct {
 
 // readACL reads one of a file's lists; without one, or where the file system
 // has none, the access list is what the mode says (acls.c:get_rsync_acl).
-func readACL(a *rootfs.Attrs, which string, mode uint32) (acl.List, error) {
-	b, err := a.Get(which)
+func (c *common) readACL(a *rootfs.Attrs, which string, mode uint32) (acl.List, error) {
+	b, err := a.Get(c.aclAttr(which))
 	switch {
+	case err == nil && c.fakes():
+		return acl.ParseStored(b, mode)
 	case err == nil:
 		return acl.Parse(b)
 	case !errors.Is(err, syscall.ENODATA) && !errors.Is(err, syscall.ENOTSUP):
@@ -40,9 +42,9 @@ func (w *walker) acls(b []byte, root *rootfs.Root, p string, in rootfs.Info) ([]
 		a, err := root.OpenAttrs(p, w.attrFlags(false))
 		if err == nil {
 			defer a.Close()
-			access, err = readACL(a, acl.Access, in.Mode)
+			access, err = w.readACL(a, acl.Access, in.Mode)
 			if err == nil && in.IsDir() {
-				defaults, err = readACL(a, acl.Default, in.Mode)
+				defaults, err = w.readACL(a, acl.Default, in.Mode)
 			}
 		}
 		if ignoreUnsupported(err) != nil {
@@ -86,10 +88,10 @@ func (c *common) recvACLs(r *wire.Reader, e *filelist.Entry) {
 	if e.IsLink() {
 		return
 	}
-	access := c.lists.access.Read(r, c.namedInACL)
+	access := c.lists.access.Read(r, uint8(e.Mode>>3&7), c.namedInACL)
 	defaults := int32(-1)
 	if e.IsDir() {
-		defaults = c.lists.defaults.Read(r, c.namedInACL)
+		defaults = c.lists.defaults.Read(r, acl.None, c.namedInACL)
 	}
 	e.SetACLs(access, defaults)
 }
@@ -139,15 +141,17 @@ func (r *receiver) planACLs(a *rootfs.Attrs, e *filelist.Entry, have, mode uint3
 	if !ok {
 		return p, nil
 	}
-	mine, err := readACL(a, acl.Access, have)
+	mine, err := r.readACL(a, acl.Access, have)
 	if err != nil {
 		return p, err
 	}
 	p.access = r.ours(r.lists.access.At(access))
 	p.setAccess = !mine.EqualEnough(p.access, mode)
-	p.access = p.access.WithMode(mode)
+	if !r.fakes() { // what is only written down stays as it came
+		p.access = p.access.WithMode(mode)
+	}
 	if e.IsDir() && defaults >= 0 {
-		if mine, err = readACL(a, acl.Default, have); err != nil {
+		if mine, err = r.readACL(a, acl.Default, have); err != nil {
 			return p, err
 		}
 		p.defaults = r.ours(r.lists.defaults.At(defaults))
@@ -156,10 +160,14 @@ func (r *receiver) planACLs(a *rootfs.Attrs, e *filelist.Entry, have, mode uint3
 	return p, nil
 }
 
-// do sets what differs.
-func (p aclPlan) do(a *rootfs.Attrs) error {
+// doACLs sets what differs (acls.c:set_rsync_acl).
+func (r *receiver) doACLs(p aclPlan, a *rootfs.Attrs) error {
+	form := acl.List.Append
+	if r.fakes() {
+		form = acl.List.AppendStored
+	}
 	if p.setAccess {
-		if err := a.Set(acl.Access, p.access.Append(nil)); err != nil {
+		if err := a.Set(r.aclAttr(acl.Access), form(p.access, nil)); err != nil {
 			return err
 		}
 	}
@@ -167,9 +175,9 @@ func (p aclPlan) do(a *rootfs.Attrs) error {
 	case !p.setDefaults:
 		return nil
 	case p.defaults.User == acl.None:
-		return a.Remove(acl.Default)
+		return a.Remove(r.aclAttr(acl.Default))
 	}
-	return a.Set(acl.Default, p.defaults.Append(nil))
+	return a.Set(r.aclAttr(acl.Default), form(p.defaults, nil))
 }
 
 // aclFlags adds to an item's flags that lists change. Where a new access list
@@ -190,7 +198,7 @@ func (g *generator) aclFlags(f proto.Item, e *filelist.Entry, like basis) proto.
 		return f
 	}
 	const whole = proto.ItemTransfer | proto.ItemLocalChange
-	if plan.setAccess && f&whole == 0 && !e.IsDir() && !g.opt.DryRun && (e.Mode^have.Mode)&0o7000 == 0 {
+	if plan.setAccess && f&whole == 0 && !e.IsDir() && !g.opt.DryRun && !g.fakes() && (e.Mode^have.Mode)&0o7000 == 0 {
 		f &^= proto.ItemPerms
 	}
 	return f | proto.ItemACL
@@ -220,5 +228,5 @@ func (r *receiver) applyACLs(a *rootfs.Attrs, e *filelist.Entry, mode uint32) er
 	if err != nil {
 		return err
 	}
-	return plan.do(a)
+	return r.doACLs(plan, a)
 }

@@ -17,7 +17,7 @@ import (
 
 // statAttr is where --fake-super writes down what only root could set:
 // "mode major,minor uid:gid", the mode in octal (xattrs.c: XSTAT_ATTR).
-const statAttr = "user.rsync.%stat"
+const statAttr = ownAttrs + "stat"
 
 // faked is what such an attribute says.
 type faked struct{ mode, major, minor, uid, gid uint32 }

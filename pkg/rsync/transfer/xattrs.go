@@ -32,19 +32,11 @@ func (r *ClientRules) Xattr(name string, side filter.Side) (out, decided bool) {
 }
 
 // keepsXattr reports whether an attribute of that name is copied from or to
-// this side (xattrs.c:rsync_xal_get, receive_xattr).
+// this side (xattrs.c:rsync_xal_get, rsync_xal_set).
 func (c *common) keepsXattr(name string) bool {
-	side := filter.Receiver
-	if c.sending {
-		side = filter.Sender
-	}
-	decided := false
-	if r, ok := c.rules.(XattrRules); ok {
-		out, d := r.Xattr(name, side)
-		if out {
-			return false
-		}
-		decided = d
+	out, decided := c.xattrRule(name)
+	if out || c.fakes() && isFakeAttr(name) {
+		return false
 	}
 	if !decided {
 		userOnly := !c.sending && !c.opt.Super.Root(os.Geteuid() == 0)
@@ -55,10 +47,22 @@ func (c *common) keepsXattr(name string) bool {
 	return !c.sending || c.travels(name)
 }
 
+// xattrRule asks the rules about an attribute.
+func (c *common) xattrRule(name string) (out, decided bool) {
+	side := filter.Receiver
+	if c.sending {
+		side = filter.Sender
+	}
+	if r, ok := c.rules.(XattrRules); ok {
+		return r.Xattr(name, side)
+	}
+	return false, false
+}
+
 // travels reports whether an attribute goes over the wire. Those of rsync's own
 // do not unless -X is given twice; where they are, they are too much.
 func (c *common) travels(name string) bool {
-	return c.opt.Xattrs > 1 || !strings.HasPrefix(name, "user.rsync.%")
+	return c.opt.Xattrs > 1 || !strings.HasPrefix(name, ownAttrs)
 }
 
 // hasXattrs reports whether what is of this type takes part (xattrs.c:get_xattr).
@@ -146,7 +150,7 @@ func (w *walker) attributes(root *rootfs.Root, p string, in rootfs.Info, e *file
 		w.failFile("reading the attributes of %q failed: %v", p, reason(err))
 		return nil, false
 	}
-	tail, index := w.xattrs.Append(tail, list)
+	tail, index := w.xattrs.Append(tail, list, w.xattrCalled())
 	e.SetXattr(index)
 	return tail, true
 }
@@ -157,7 +161,7 @@ func (c *common) readAttributes(r *wire.Reader, e *filelist.Entry) {
 		c.recvACLs(r, e)
 	}
 	if c.opt.Xattrs > 0 && r.Err() == nil {
-		e.SetXattr(c.xattrs.Read(r, func(name string) bool { return c.keepsXattr(name) && c.travels(name) }))
+		e.SetXattr(c.xattrs.Read(r, c.xattrHere))
 	}
 }
 
@@ -173,9 +177,6 @@ func (c *common) afterEntry() func(*wire.Reader, *filelist.Entry) {
 // CanKeep refuses options that the version has no place for
 // (compat.c:setup_protocol).
 func CanKeep(caps proto.Caps, opt *options.Options) error {
-	if opt.Super == options.SuperFake && (opt.ACLs || opt.Xattrs > 0) {
-		return proto.Failf(proto.ExitUnsupported, "--acls and --xattrs with --fake-super are not supported yet: leave them out")
-	}
 	if opt.ACLs && !caps.Attributes {
 		return proto.Failf(proto.ExitProtocol, "--acls requires protocol 30 or higher (negotiated %d).", caps.Version)
 	}
@@ -306,7 +307,7 @@ func (r *receiver) setXattrs(e *filelist.Entry, p string) {
 	if err != nil || !exists || !r.hasXattrs(have) {
 		return // told already
 	}
-	shut := os.Geteuid() != 0 && !have.IsSymlink() && have.Perm()&0o200 == 0
+	shut := os.Geteuid() != 0 && !r.fakes() && !have.IsSymlink() && have.Perm()&0o200 == 0
 	mode := rootfs.Meta{Fields: rootfs.FieldMode, Mode: have.Perm() | 0o200}
 	if shut && r.root.UpdateMetadata(p, have, mode) == nil {
 		defer func() {

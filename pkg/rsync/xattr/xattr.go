@@ -119,13 +119,21 @@ func (t *Table) At(index int32) List {
 }
 
 // Append appends the list of an entry: the index of an equal one, or all of it
-// (xattrs.c:send_xattr). It returns the list's index.
-func (t *Table) Append(b []byte, l List) ([]byte, int32) {
+// (xattrs.c:send_xattr). It returns the list's index. called, if not nil, says
+// what the other side calls an attribute; each name must always get the same answer.
+func (t *Table) Append(b []byte, l List, called func(name string) string) ([]byte, int32) {
 	literal := wire.AppendVarInt(nil, int32(len(l)))
+	var renamed []byte // two lists that only look alike over there are two
 	for _, a := range l {
-		literal = wire.AppendVarInt(literal, int32(len(a.Name)+1))
+		name := a.Name
+		if called != nil {
+			if name = called(a.Name); name != a.Name {
+				renamed = append(append(renamed, a.Name...), 0)
+			}
+		}
+		literal = wire.AppendVarInt(literal, int32(len(name)+1))
 		literal = wire.AppendVarInt(literal, int32(a.Size))
-		literal = append(append(literal, a.Name...), 0)
+		literal = append(append(literal, name...), 0)
 		if a.Size > MaxFull {
 			literal = append(literal, a.Sum...)
 		} else {
@@ -134,21 +142,23 @@ func (t *Table) Append(b []byte, l List) ([]byte, int32) {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if i, ok := t.known[string(literal)]; ok {
+	key := string(literal) + string(renamed)
+	if i, ok := t.known[key]; ok {
 		return wire.AppendVarInt(b, i+1), i
 	}
 	if t.known == nil {
 		t.known = make(map[string]int32)
 	}
 	i := int32(len(t.lists))
-	t.known[string(literal)] = i
+	t.known[key] = i
 	t.lists = append(t.lists, l)
 	return append(wire.AppendVarInt(b, 0), literal...), i
 }
 
 // Read reads the list of an entry and returns its index
-// (xattrs.c:receive_xattr). keep says which attributes matter here.
-func (t *Table) Read(r *wire.Reader, keep func(name string) bool) int32 {
+// (xattrs.c:receive_xattr). here says what an attribute is called on this side,
+// and whether it matters.
+func (t *Table) Read(r *wire.Reader, here func(name string) (string, bool)) int32 {
 	index := r.VarInt()
 	if !r.Limit(int64(index), int64(len(t.lists)), "index of extended attributes") {
 		return -1
@@ -167,7 +177,8 @@ func (t *Table) Read(r *wire.Reader, keep func(name string) bool) int32 {
 			return -1
 		}
 		a.num = num
-		if keep(a.Name) {
+		ok := false
+		if a.Name, ok = here(a.Name); ok {
 			l = append(l, a)
 		}
 	}

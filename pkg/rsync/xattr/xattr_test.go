@@ -13,7 +13,7 @@ import (
 
 func reader(b []byte) *wire.Reader { return wire.NewReader(bytes.NewReader(b), 0) }
 
-func all(string) bool { return true }
+func all(name string) (string, bool) { return name, true }
 
 var long = []byte(strings.Repeat("long ", 100))
 
@@ -35,7 +35,7 @@ func TestLists(t *testing.T) {
 	var sent []int32
 	for _, l := range append(lists, lists...) {
 		var i int32
-		b, i = from.Append(b, l)
+		b, i = from.Append(b, l, nil)
 		sent = append(sent, i)
 	}
 	r := reader(b)
@@ -53,12 +53,45 @@ func TestLists(t *testing.T) {
 	}
 }
 
+// Names can be others on each side: lists that look alike on the way are still
+// two where they come from, whose values are read by other names.
+func TestNames(t *testing.T) {
+	var from, to Table
+	called := func(name string) string { return strings.TrimPrefix(name, "user.rsync.") }
+	b, first := from.Append(nil, list(New("user.rsync.trusted.a", long), New("user.b", nil)), called)
+	b, second := from.Append(b, list(New("trusted.a", long), New("user.b", nil)), called)
+	if first == second {
+		t.Fatal("two lists are one")
+	}
+	r := reader(b)
+	here := func(name string) (string, bool) {
+		if rest, ok := strings.CutPrefix(name, "trusted."); ok {
+			return "user.z." + rest, true
+		}
+		return name, true
+	}
+	i := to.Read(r, here)
+	if to.Read(r, here) != second || r.Err() != nil {
+		t.Fatal(r.Err())
+	}
+	want := list(New("user.b", nil), New("user.z.a", long))
+	if d := cmp.Diff(want, to.At(i), plain); d != "" {
+		t.Error(d)
+	}
+	from.ReadRequest(reader(to.AppendRequest(nil, i, nil)), first)
+	asked := ""
+	data := from.AppendData(nil, first, func(name string) []byte { asked = name; return long })
+	if to.ReadData(reader(data), i); asked != "user.rsync.trusted.a" || to.At(i)[1].Value != string(long) {
+		t.Errorf("%q is read, %+v comes", asked, to.At(i))
+	}
+}
+
 // The exchange of a long value, of which the receiving side has another.
 func TestExchange(t *testing.T) {
 	var from, to Table
 	l := list(New("user.a", long), New("user.b", []byte("short")), New("user.c", append(long, 'c')), New("user.d", append(long, 'd')))
-	b, i := from.Append(nil, l)
-	if got := to.Read(reader(b), func(name string) bool { return name != "user.b" }); got != i {
+	b, i := from.Append(nil, l, nil)
+	if got := to.Read(reader(b), func(name string) (string, bool) { return name, name != "user.b" }); got != i {
 		t.Fatalf("index %d, want %d", got, i)
 	}
 	have := list(New("user.a", []byte("other")), New("user.c", append(long, 'c')))
@@ -138,7 +171,7 @@ func TestHostile(t *testing.T) {
 	// Numbers that nobody has, and values of any length.
 	for _, input := range [][]byte{ints(5), ints(-1), ints(1, 1<<30), ints(1, -1), ints(2147483647, 0)} {
 		var to Table
-		b, i := new(Table).Append(nil, list(New("user.a", long)))
+		b, i := new(Table).Append(nil, list(New("user.a", long)), nil)
 		to.Read(reader(b), all)
 		to.AppendRequest(nil, i, nil)
 		r := reader(input)
@@ -149,7 +182,7 @@ func TestHostile(t *testing.T) {
 }
 
 func FuzzTable(f *testing.F) {
-	b, _ := new(Table).Append(nil, list(New("user.a", long), New("user.b", []byte("x"))))
+	b, _ := new(Table).Append(nil, list(New("user.a", long), New("user.b", []byte("x"))), nil)
 	f.Add(b, []byte{1, 5, 'h', 'e', 'l', 'l', 'o', 0})
 	f.Add([]byte{0, 0, 1}, []byte{0})
 	f.Fuzz(func(t *testing.T, lists, data []byte) {
