@@ -13,6 +13,8 @@ import (
 // from two goroutines at once.
 type Blocks struct {
 	algorithm   Algorithm
+	seed        int32
+	seedFirst   bool
 	xxSeed      uint64
 	hash        hash.Hash      // MD4, MD5 and SHA
 	xx64        *xxhash.Digest // XXH64
@@ -29,7 +31,7 @@ type Blocks struct {
 // appends a zero byte that says nothing about the block.
 // // checksum.c:get_checksum2
 func NewBlocks(a Algorithm, seed int32, seedFirst bool) *Blocks {
-	b := &Blocks{algorithm: a, xxSeed: uint64(int64(seed))}
+	b := &Blocks{algorithm: a, seed: seed, seedFirst: seedFirst, xxSeed: uint64(int64(seed))}
 	switch a {
 	case XXH3, XXH128:
 		return b
@@ -53,6 +55,9 @@ func NewBlocks(a Algorithm, seed int32, seedFirst bool) *Blocks {
 
 // Algorithm is the algorithm that b was made with.
 func (b *Blocks) Algorithm() Algorithm { return b.algorithm }
+
+// Clone returns block sums like b, for another goroutine.
+func (b *Blocks) Clone() *Blocks { return NewBlocks(b.algorithm, b.seed, b.seedFirst) }
 
 // Sum appends the full strong sum of block, b.Algorithm().Size() bytes, to dst
 // and returns the longer slice. A session that sends shorter sums cuts them
