@@ -170,7 +170,7 @@ func TestPullFullDisk(t *testing.T) {
 	master, slave := players(t, 40)
 	tune := filepath.Join(master, "drive0/fids/_00ffe/ff0")
 	must(t, os.MkdirAll(filepath.Dir(tune), 0o755))
-	must(t, rewrite(tune, 1_000_000, 'a'))
+	must(t, rewrite(tune, 5_000_000, 'a'))
 	before, after := contents(t, slave), contents(t, master)
 	addr := serve(t, "--root", master).addr
 	drive := filepath.Join(slave, "drive0")
@@ -197,7 +197,7 @@ func fill(t *testing.T, dir string) {
 	var st unix.Statfs_t
 	must(t, unix.Statfs(dir, &st))
 	used := int64(st.Blocks-st.Bfree) * int64(st.Bsize)
-	const filler, room = 1 << 20, 40 << 10
+	const filler, room = 6 << 20, 40 << 10
 	must(t, os.WriteFile(filepath.Join(dir, "filler"), make([]byte, filler), 0o644))
 	limit := fmt.Sprintf("size=%d", used+filler+room)
 	must(t, unix.Mount("", dir, "", unix.MS_REMOUNT|unix.MS_NOSUID, limit))

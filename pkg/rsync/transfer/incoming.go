@@ -231,6 +231,10 @@ func (f *fileReceiver) data(in *incoming, head delta.Head) (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	if in.temp != nil && !in.out.sparse && worthBehind(in.e.Size) {
+		in.out.writeBehind(&f.behind)
+		defer in.out.settle()
+	}
 	for {
 		lit, block, done, err := f.tokens.Next(f.R, head.Count)
 		if err != nil {
@@ -243,7 +247,9 @@ func (f *fileReceiver) data(in *incoming, head delta.Head) (bool, error) {
 		if lit == nil {
 			if lit, err = f.readBlock(in.basis, head, block); err != nil {
 				sound = false
-				in.out.size += int64(head.Len(block))
+				if err := in.out.leaveOut(head.Len(block)); err != nil {
+					return false, writeError(in.path, err)
+				}
 				f.tokens.seeNothing(head.Len(block))
 				continue
 			}

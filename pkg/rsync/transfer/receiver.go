@@ -22,6 +22,7 @@ type fileReceiver struct {
 	whole   hash.Hash
 	tokens  *tokenReader
 	block   []byte
+	behind  behind
 	sum     []byte
 	phase   int
 	delayed []delayed

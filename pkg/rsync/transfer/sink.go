@@ -14,9 +14,10 @@ type sink struct {
 	sparse bool
 	// filled is how far the file may hold something already.
 	filled int64
-	hole   int64 // zeros before size that have not been written
-	cut    bool  // the file may be longer than what comes
-	fixed  bool  // a device: it has its length
+	hole   int64   // zeros before size that have not been written
+	cut    bool    // the file may be longer than what comes
+	fixed  bool    // a device: it has its length
+	behind *behind // writes the file, nil: this does
 }
 
 // sparseUnit is what zeros are looked for in, in bytes (fileio.c:SPARSE_WRITE_SIZE).
@@ -24,6 +25,10 @@ const sparseUnit = 1024
 
 // write appends p.
 func (s *sink) write(p []byte) error {
+	if s.behind != nil {
+		s.size += int64(len(p))
+		return s.behind.write(p)
+	}
 	if !s.sparse {
 		n, err := s.f.WriteAt(p, s.size)
 		s.size += int64(n)
@@ -42,6 +47,13 @@ func (s *sink) skip(p []byte) error {
 		return nil
 	}
 	return s.eachRun(p, func([]byte) error { return nil })
+}
+
+// leaveOut passes over n bytes that nobody has.
+func (s *sink) leaveOut(n int32) error {
+	err := s.settle()
+	s.size += int64(n)
+	return err
 }
 
 // eachRun takes zeros out of p and calls f for what lies between them.
@@ -87,8 +99,28 @@ func (s *sink) punch() error {
 	return s.f.PunchHole(from, min(n, s.filled-from))
 }
 
+// writeBehind has b write what comes, which must be into a new file. settle is
+// due then.
+func (s *sink) writeBehind(b *behind) {
+	s.behind = b
+	b.start(s.f.WriteAt, s.size)
+}
+
+// settle waits until all that was taken is in the file.
+func (s *sink) settle() error {
+	if s.behind == nil {
+		return nil
+	}
+	at, err := s.behind.settle()
+	s.behind, s.size = nil, at
+	return err
+}
+
 // end gives the file its length.
 func (s *sink) end() error {
+	if err := s.settle(); err != nil {
+		return err
+	}
 	trailing := s.hole > 0
 	if err := s.punch(); err != nil {
 		return err
