@@ -5,6 +5,8 @@ SHELL       := /bin/sh
 GO          ?= go
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME    ?= 10s
+SEED        ?= 1
+RUNS        ?= 100
 # The version depends on the commit alone, never on the time or the place of a build.
 VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unversioned)
 BUILD       := $(GO) build -buildvcs=false -trimpath -ldflags "-s -w -buildid= -X main.version=$(VERSION)"
@@ -20,7 +22,7 @@ BOARD       := -tags board $(foreach p,$(APART),-gcflags=$(p)=-l)
 
 export GO STATICCHECK FUZZTIME VERSION
 
-.PHONY: all arm demo test unit deps lint vuln test-race test-386 test-arm fuzz-short reproducible fuzz bench s3test image vmtest packages clean help
+.PHONY: all arm demo test unit deps lint vuln test-race test-386 test-arm fuzz-short reproducible fuzz bench compare s3test image vmtest packages clean help
 
 all: ## build bin/empegsync for this machine
 	CGO_ENABLED=0 $(BUILD) -o bin/empegsync ./cmd/empegsync
@@ -70,6 +72,9 @@ fuzz: ## run every fuzz target for FUZZTIME (default 10s)
 
 bench: ## compare speed and memory with rsync and gokrazy/rsync: BENCH='-quick' for a short try, '-help' for more
 	$(GO) run ./tools/bench $(BENCH)
+
+compare: all ## look for random jobs that we do differently from rsync: SEED=1 RUNS=100 COMPARE='-v', '-help' for more
+	$(GO) run ./tools/compare -ours bin/empegsync -seed $(SEED) -runs $(RUNS) $(COMPARE)
 
 s3test: ## try the package cache's common store against a real S3 server, versitygw, which this builds first (over a minute, and 110 MB of modules)
 	GOBIN=$(CURDIR)/dist/s3 $(GO) install github.com/versity/versitygw/cmd/versitygw@v1.8.0
