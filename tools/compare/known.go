@@ -22,6 +22,13 @@ func exceptions() []exception {
 		{"a side of rsync's that refuses the job leaves the other with a broken stream, or never meets the old version that it speaks of", func(_ *job, want *outcome, _ change) bool {
 			return slices.Contains(want.codes, 12) || slices.Contains(want.codes, 2)
 		}},
+		{"rsync loses the other names of a file when something stands in the way of one", func(j *job, want *outcome, _ change) bool {
+			return j.has("-H") && strings.Contains(want.errs, "could not make way")
+		}},
+		{"with -u we never link over a newer file, rsync does if another name was there first", func(j *job, _ *outcome, _ change) bool {
+			return j.has("-H") && j.has("-u")
+		}},
+		{"rsync hangs", func(_ *job, want *outcome, _ change) bool { return want.hung }},
 		{"nothing vanishes here: rsync's daemon has lost its way in --files-from", func(_ *job, want *outcome, _ change) bool {
 			return slices.Contains(want.codes, 24)
 		}},

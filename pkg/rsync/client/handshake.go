@@ -66,7 +66,7 @@ func (c *Client) settle(r *wire.Reader, w *wire.Writer, caps proto.Caps, push bo
 	if err := session.CheckOptions(caps, c.Options); err != nil {
 		return l, a, err
 	}
-	if err := transfer.CanKeep(caps, c.Options); err != nil {
+	if err := transfer.CanKeep(caps, c.Options, c.start != nil); err != nil {
 		return l, a, err
 	}
 	setup := session.Setup{

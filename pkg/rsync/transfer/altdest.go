@@ -90,10 +90,11 @@ func (g *generator) altFile(index int32, e *filelist.Entry, p string, b *basis) 
 		if b.exists && kind == options.AltLink && b.info.Dev == best.info.Dev && b.info.Ino == best.info.Ino {
 			return false, nil
 		}
-		if err := g.dropForAlt(p, b.exists, kind); err != nil {
+		if err := g.dropForAlt(e, p, b.exists, kind); err != nil {
 			return true, err
 		}
 		if kind == options.AltCompare {
+			g.unchoose(index, e)
 			g.tellItem(e, item{index: index, flags: g.itemFlags(e, best, 0)})
 			return true, nil
 		}
@@ -119,7 +120,7 @@ func (g *generator) tellsAll() bool {
 }
 
 // dropForAlt removes what another folder's file makes superfluous.
-func (g *generator) dropForAlt(p string, exists bool, kind options.AltKind) error {
+func (g *generator) dropForAlt(e *filelist.Entry, p string, exists bool, kind options.AltKind) error {
 	if g.opt.DryRun || !exists {
 		return nil
 	}
@@ -129,6 +130,7 @@ func (g *generator) dropForAlt(p string, exists bool, kind options.AltKind) erro
 	if err := g.beforeChange(); err != nil {
 		return err
 	}
+	g.markDir(e)
 	if err := g.root.Remove(p); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return local("delete of", p, err)
 	}
@@ -215,6 +217,7 @@ func (g *generator) altOther(index int32, e *filelist.Entry, p string) (like bas
 		}
 		more |= proto.ItemXname
 	case g.opt.Alternative == options.AltCompare && !e.IsDir():
+		g.unchoose(index, e)
 		more = proto.ItemMatched
 	}
 	if g.tellsAll() && (g.opt.Itemizes() > 0 || g.opt.LogFormat != "") {

@@ -92,6 +92,9 @@ func (g *generator) keep(index int32, e *filelist.Entry, p string, have rootfs.I
 	}
 	if e.IsDir() {
 		m.Fields &^= rootfs.FieldMtime // set at the end
+		if g.needsRoom(e) {
+			m.Mode |= 0o700
+		}
 	}
 	if flags&proto.ItemACL != 0 {
 		g.setACLs(e, p, m.Mode)
@@ -169,6 +172,13 @@ func (g *generator) made(e *filelist.Entry, p string) error {
 	if g.fakes() {
 		return local("setting the attributes of", p, g.setMeta(e, p, rootfs.Info{}, m))
 	}
+	if g.opt.KeepDirlinks && e.IsLink() { // it may lead to a folder
+		have, err := g.root.Lstat(p)
+		if err == nil {
+			err = g.root.UpdateMetadata(p, have, m)
+		}
+		return local("setting the attributes of", p, err)
+	}
 	return local("setting the attributes of", p, g.root.SetMetadata(p, m))
 }
 
@@ -183,15 +193,8 @@ func (g *generator) dir(index int32, e *filelist.Entry, p string, have rootfs.In
 	if !exists || g.fresh && p == "." {
 		return g.newDir(index, e, p, !exists)
 	}
-	if g.needsRoom(e) {
-		e2 := *e
-		e2.Mode |= 0o700
-		g.keep(index, &e2, p, have)
-		g.touch[index] = struct{}{}
-	} else {
-		g.keep(index, e, p, have)
-	}
-	if g.keepsTime(e) && g.timeDiffers(e, &have) {
+	g.keep(index, e, p, have)
+	if g.needsRoom(e) || g.keepsTime(e) && g.timeDiffers(e, &have) {
 		g.touch[index] = struct{}{}
 	}
 	return g.deleteDuring(index, e, p)
@@ -313,6 +316,7 @@ func (g *generator) node(index int32, e *filelist.Entry, p string, have rootfs.I
 
 // replace makes something that has no data in the place of what is there.
 func (g *generator) replace(index int32, e *filelist.Entry, p string, have rootfs.Info, exists bool, what string, make func() error) error {
+	alone := !exists
 	if exists && have.IsDir() {
 		if ok, err := g.makeWay(p, have, what); !ok {
 			return err
@@ -320,7 +324,7 @@ func (g *generator) replace(index int32, e *filelist.Entry, p string, have rootf
 		exists = false
 	}
 	like, told := g.own(p, have, exists && (have.Mode^e.Mode)&filelist.ModeType == 0), false
-	if !exists {
+	if alone {
 		var err error
 		if like, told, err = g.altOther(index, e, p); err != nil || told && g.opt.Alternative != options.AltCopy {
 			return err

@@ -199,6 +199,7 @@ func (g *generator) entry(index int32) error {
 	if waits, err := g.linkLater(index, e); waits || err != nil {
 		return err
 	}
+	asked := g.asked
 	switch {
 	case e.IsDir():
 		err = g.dir(index, e, p, have, exists)
@@ -209,7 +210,10 @@ func (g *generator) entry(index int32) error {
 	case !g.opt.DropDevices && (e.IsDevice() && g.opt.Devices && g.mayMakeDevices() || e.IsSpecial() && g.opt.Specials):
 		err = g.node(index, e, p, have, exists)
 	case g.opt.Info(options.InfoNonreg) > 0:
-		g.report(proto.TagInfo, "skipping non-regular file %q", p)
+		g.report(proto.TagInfo, "skipping non-regular file \"%s\"", p)
+	}
+	if g.asked == asked {
+		g.unchooseMissing(index, e, p)
 	}
 	return g.tolerate(err)
 }

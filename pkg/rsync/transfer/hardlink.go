@@ -123,6 +123,36 @@ func (g *generator) linkLater(index int32, e *filelist.Entry) (bool, error) {
 	return true, nil
 }
 
+// unchoose is called when the name that was to be treated like any file was passed
+// over: there is nothing here that the others could be linked to, so that the next one
+// takes its place (hlink.c:hard_link_check).
+func (g *generator) unchoose(index int32, e *filelist.Entry) {
+	if !g.opt.HardLinks || e.IsDir() {
+		return
+	}
+	if !g.Caps.IncRecurse {
+		if f := g.leaders[index]; f != nil && f.leader == index {
+			f.leader = -1
+		}
+		return
+	}
+	_, group, linked := e.Inode()
+	if l := g.groups[group]; linked && l != nil && l.chosen && l.there && l.path == g.path(e) {
+		l.chosen = false
+	}
+}
+
+// unchooseMissing is unchoose where a name for which no data was asked is not there:
+// something stands in its way, or what it is like is only in another folder.
+func (g *generator) unchooseMissing(index int32, e *filelist.Entry, p string) {
+	if _, _, linked := e.Inode(); !linked || !g.opt.HardLinks || e.IsDir() || g.opt.DryRun || g.redoing {
+		return
+	}
+	if have, exists, err := g.lookup(p); err != nil || !exists || (have.Mode^e.Mode)&filelist.ModeType != 0 {
+		g.unchoose(index, e)
+	}
+}
+
 // wait has a name wait.
 func (l *linkGroup) wait(p *part, index int32) {
 	l.waiting = append(l.waiting, waitingLink{p, index})
@@ -171,10 +201,12 @@ func (g *generator) settleNames(index int32) error {
 		if f == nil || index != f.last || f.leader >= 0 {
 			return nil
 		}
-		for i, other := range slices.Backward(g.links) {
-			if g.leaders[other] == f {
+		for i := len(g.links) - 1; i >= 0 && f.leader < 0; i-- {
+			if other := g.links[i]; g.leaders[other] == f {
 				g.links = slices.Delete(g.links, i, i+1)
-				return g.goThrough(g.part, other)
+				if err := g.goThrough(g.part, other); err != nil {
+					return err
+				}
 			}
 		}
 		return nil
@@ -184,7 +216,7 @@ func (g *generator) settleNames(index int32) error {
 	if !linked || l == nil || len(l.waiting) == 0 {
 		return nil
 	}
-	if last := len(l.waiting) - 1; !l.chosen && index == g.lasts[number] {
+	for last := len(l.waiting) - 1; last >= 0 && !l.chosen && index == g.lasts[number]; last-- {
 		next := l.waiting[last]
 		l.waiting = l.waiting[:last]
 		next.part.open.Add(-1)

@@ -128,7 +128,7 @@ func (w *walker) refer(root *rootfs.Root, p string, in rootfs.Info) (rootfs.Info
 		return in, err
 	}
 	if w.opt.Info(options.InfoSymsafe) > 0 {
-		w.report(proto.TagInfo, "copying unsafe symlink %q -> %q", p, target)
+		w.report(proto.TagInfo, "copying unsafe symlink \"%s\" -> \"%s\"", p, target)
 	}
 	return referent(root, p)
 }
@@ -233,7 +233,7 @@ func (g *generator) ignoredLink(e *filelist.Entry, p string) bool {
 		return false
 	}
 	if g.opt.Info(options.InfoSymsafe) > 0 {
-		g.report(proto.TagInfo, "ignoring unsafe symlink %q -> %q", p, e.Target())
+		g.report(proto.TagInfo, "ignoring unsafe symlink \"%s\" -> \"%s\"", p, e.Target())
 	}
 	return true
 }

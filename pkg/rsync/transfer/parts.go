@@ -90,7 +90,7 @@ func (r *receiver) readList(list *filelist.List, limit int) error {
 			}
 		}
 		r.adopt(e)
-		if e.Mark&filelist.MarkDropped == 0 {
+		if e.Mark&filelist.MarkUnnamed == 0 { // duplicates count (flist.c:recv_file_entry)
 			r.count(e)
 		}
 	}

@@ -96,7 +96,7 @@ func (f *fileReceiver) passBy(it item, e *filelist.Entry) error {
 	if it.part.again.has(it.at()) {
 		which = " resend of"
 	}
-	f.report(proto.TagInfo, "(Skipping batched update for%s %q)", which, e.Path())
+	f.report(proto.TagInfo, "(Skipping batched update for%s \"%s\")", which, e.Path())
 	f.stats.Transferred++
 	return f.discardFile(e)
 }

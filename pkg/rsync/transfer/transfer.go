@@ -168,7 +168,7 @@ func (c *common) whole(ctx context.Context, run func(context.Context) error) (St
 	if c.PeerFrames {
 		c.R.StartMux(c.onMessage)
 	}
-	err := CanKeep(c.Caps, c.opt)
+	err := CanKeep(c.Caps, c.opt, c.Local)
 	if err == nil {
 		err = run(ctx)
 	}

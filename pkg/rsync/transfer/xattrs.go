@@ -174,13 +174,13 @@ func (c *common) afterEntry() func(*wire.Reader, *filelist.Entry) {
 	return c.readAttributes
 }
 
-// CanKeep refuses options that the version has no place for
-// (compat.c:setup_protocol).
-func CanKeep(caps proto.Caps, opt *options.Options) error {
-	if opt.ACLs && !caps.Attributes {
+// CanKeep refuses options that the version has no place for; the two sides of a
+// local copy do not mind (compat.c:setup_protocol).
+func CanKeep(caps proto.Caps, opt *options.Options, local bool) error {
+	if opt.ACLs && !caps.Attributes && !local {
 		return proto.Failf(proto.ExitProtocol, "--acls requires protocol 30 or higher (negotiated %d).", caps.Version)
 	}
-	if opt.Xattrs > 0 && !caps.Attributes {
+	if opt.Xattrs > 0 && !caps.Attributes && !local {
 		return proto.Failf(proto.ExitProtocol, "--xattrs requires protocol 30 or higher (negotiated %d).", caps.Version)
 	}
 	return nil
