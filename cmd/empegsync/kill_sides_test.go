@@ -1,11 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"io/fs"
-	"maps"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -17,63 +18,109 @@ import (
 // accidents are transfers through a remote shell of which one side is killed.
 type accidents struct {
 	dir, source, dest string
-	before, after     map[string]string
+	after             map[string]string            // what the source's files hold
+	versions          map[string]map[string]string // and those of what the destination is before
+	pairs             map[string]string            // names of one file at the source
 	// shell writes the server's process number to pid before it starts it.
 	shell, pid string
 }
 
-// newAccidents lays out two versions of the same files, a few of which are new
-// and a few of which are to go.
+// newAccidents lays out two versions of the same files: some do not change, a
+// few are new, a few are to go, and some have two names.
 func newAccidents(t *testing.T) *accidents {
 	t.Helper()
 	dir := tempDir(t)
 	a := &accidents{
 		dir: dir, source: dir + "/source", dest: dir + "/dest", shell: dir + "/shell", pid: dir + "/pid",
+		versions: map[string]map[string]string{"": {}}, pairs: map[string]string{},
 	}
 	rng := rand.New(rand.NewPCG(5, 5))
-	for version, top := range []string{dir + "/old", a.source} {
-		for i := range 90 {
-			if i%15 == 7*version {
-				continue // not in this version
-			}
-			body := make([]byte, 1000+rng.IntN(80_000))
+	write := func(folder, name string, body []byte, at int64) {
+		name = dir + "/" + folder + "/" + name
+		must(t, os.MkdirAll(filepath.Dir(name), 0o755))
+		must(t, os.WriteFile(name, body, 0o644))
+		must(t, os.Chtimes(name, time.Unix(at, 0), time.Unix(at, 0)))
+	}
+	const long, day = 1_000_000_000, 86400
+	for i := range 90 {
+		bodies := [2][]byte{make([]byte, 1000+rng.IntN(80_000)), make([]byte, 1000+rng.IntN(80_000))}
+		for _, body := range bodies {
 			for j := range body {
 				body[j] = byte(rng.Uint32())
 			}
-			name := fmt.Sprintf("%s/d%d/f%d", top, i%4, i)
-			must(t, os.MkdirAll(filepath.Dir(name), 0o755))
-			must(t, os.WriteFile(name, body, 0o644))
-			at := time.Unix(1_000_000_000+int64(version)*86400, 0)
-			must(t, os.Chtimes(name, at, at))
+		}
+		switch {
+		case i%15 == 0: // it is to go
+			write("old", name(i), bodies[0], long)
+			write("beginnings", name(i), bodies[0], long)
+			continue
+		case i%15 == 7: // it is new
+		case i%9 == 4: // it stays
+			bodies[1] = bodies[0]
+			write("old", name(i), bodies[1], long+day)
+			write("beginnings", name(i), beginning(bodies[1], i), long)
+		default:
+			write("old", name(i), bodies[0], long)
+			write("beginnings", name(i), beginning(bodies[1], i), long)
+		}
+		write("source", name(i), bodies[1], long+day)
+		if i%10 == 3 {
+			other := fmt.Sprintf("d%d/g%d", (i+1)%4, i)
+			must(t, os.MkdirAll(filepath.Dir(a.source+"/"+other), 0o755))
+			must(t, os.Link(a.source+"/"+name(i), a.source+"/"+other))
+			a.pairs[name(i)] = other
 		}
 	}
-	a.before, a.after = texts(t, dir+"/old"), texts(t, a.source)
+	a.after = texts(t, a.source)
+	for _, folder := range []string{"old", "beginnings"} {
+		a.versions[folder] = texts(t, dir+"/"+folder)
+	}
 	must(t, os.Symlink(os.Getenv(binaryVar), dir+"/rsync"))
 	must(t, os.WriteFile(a.shell, []byte("shift\necho $$ >\"$0.new\"\nmv \"$0.new\" "+a.pid+"\nexec \"$@\"\n"), 0o644))
 	return a
 }
 
-func (a *accidents) reset(t *testing.T) {
+// reset makes the destination what it is before.
+func (a *accidents) reset(t *testing.T, w manner) {
 	t.Helper()
-	must(t, os.RemoveAll(a.dest))
-	must(t, os.RemoveAll(a.pid))
-	clone(t, a.dir+"/old", a.dest)
-}
-
-// copy is the transfer: a push has the server write, a pull the client.
-func (a *accidents) copy(push bool) []string {
-	args := []string{"rsync", "-a", "--delete", "-e", "sh " + a.shell, "--rsync-path=" + a.dir + "/rsync"}
-	if push {
-		return append(args, a.source+"/", "there:"+a.dest+"/")
+	for _, name := range []string{a.dest, a.dir + "/backups", a.dir + "/temps", a.pid} {
+		must(t, os.RemoveAll(name))
 	}
-	return append(args, "there:"+a.source+"/", a.dest+"/")
+	must(t, os.Mkdir(a.dir+"/temps", 0o755))
+	if w.from != "" {
+		clone(t, a.dir+"/"+w.from, a.dest)
+	}
 }
 
-// texts returns what the files below a folder hold.
+// whose says of the two sides whether they are ours or rsync.
+type whose struct{ client, server bool } // true: ours
+
+// transfer is a run: a push has the server write, a pull the client.
+func (a *accidents) transfer(push bool, who whose, w manner) *exec.Cmd {
+	args := append([]string{"-a", "--stats"}, strings.Fields(strings.ReplaceAll(w.options, "@", a.dir))...)
+	args = append(args, "-e", "sh "+a.shell)
+	if who.server {
+		args = append(args, "--rsync-path="+a.dir+"/rsync")
+	}
+	if push {
+		args = append(args, a.source+"/", "there:"+a.dest+"/")
+	} else {
+		args = append(args, "there:"+a.source+"/", a.dest+"/")
+	}
+	if who.client {
+		return empegsync(append([]string{"rsync"}, args...)...)
+	}
+	return exec.Command("rsync", args...)
+}
+
+// texts returns what the files below a folder hold; nothing, if it is not there.
 func texts(t *testing.T, top string) map[string]string {
 	t.Helper()
 	out := make(map[string]string)
 	must(t, fs.WalkDir(os.DirFS(top), ".", func(name string, d fs.DirEntry, err error) error {
+		if os.IsNotExist(err) && name == "." {
+			return nil
+		}
 		if err != nil || !d.Type().IsRegular() {
 			return err
 		}
@@ -101,35 +148,22 @@ func gone(pid int) bool {
 	return err != nil || strings.HasPrefix(rest, "Z") || strings.HasPrefix(rest, "X")
 }
 
-// whole checks that every file under its final name is of one version or the
-// other, and reports whether both occur.
-func (a *accidents) whole(t *testing.T) (midway bool) {
-	t.Helper()
-	now := texts(t, a.dest)
-	old, new := 0, 0
-	for name, text := range now {
-		was, inOld := a.before[name]
-		is, inNew := a.after[name]
-		switch {
-		case inOld && text == was:
-			old++
-		case inNew && text == is:
-			new++
-		case strings.HasPrefix(filepath.Base(name), "."):
-		default:
-			t.Errorf("%s is torn: %d bytes, neither the old version (%d) nor the new one (%d)", name, len(text), len(was), len(is))
+// still reports whether a process of a run goes on: rsync's receiving side is
+// two of them, of which one may be killed. All name the test's folder.
+func (a *accidents) still() bool {
+	all, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	for _, name := range all {
+		if line, err := os.ReadFile(name); err == nil && bytes.Contains(line, []byte(a.dir+"/")) {
+			return true
 		}
 	}
-	for name := range a.before {
-		if _, still := now[name]; !still && a.after[name] != "" {
-			t.Errorf("%s is lost", name)
-		}
-	}
-	return old > 0 && new > 0
+	return false
 }
 
 // Either side of a push or a pull is killed, at moments spread by chance over
-// the whole of it. What has a final name is whole, and a rerun converges.
+// the whole of it. What has a final name is whole, nothing is lost, and a rerun
+// converges, for each of the ways in which files are replaced; and all that
+// whether rsync or one of ours dies, and whoever is at the other side.
 func TestEitherSideKilled(t *testing.T) {
 	t.Parallel()
 	const kills = 75 // of each kind
@@ -138,18 +172,24 @@ func TestEitherSideKilled(t *testing.T) {
 			t.Run(fmt.Sprintf("push=%v/%s", push, victim), func(t *testing.T) {
 				t.Parallel()
 				a := newAccidents(t)
-				a.reset(t)
-				begin := time.Now()
-				call(t, a.copy(push)...).expect(t, 0)
-				length := time.Since(begin)
+				all := []whose{{true, true}, {victim == "client", victim == "server"}, {victim != "client", victim != "server"}}
+				length := make(map[whose]time.Duration)
 				killed, midway := 0, 0
 				for try := 0; killed < kills && try < 3*kills && !t.Failed(); try++ {
-					hit, mixed := a.accident(t, push, victim, time.Duration(rand.Int64N(int64(length))))
+					w := manners()[killed%len(manners())]
+					who := all[killed/len(manners())%len(all)]
+					if length[who] == 0 {
+						a.reset(t, w)
+						begin := time.Now()
+						start(t, a.transfer(push, who, w)).wait().expect(t, 0)
+						length[who] = time.Since(begin)
+					}
+					hit, mixed := a.accident(t, push, victim, who, w, time.Duration(rand.Int64N(int64(length[who]))))
 					if hit { // so that both go on happening, whatever else the machine does
 						killed++
-						length = length * 51 / 50
+						length[who] = length[who] * 51 / 50
 					} else {
-						length = length * 19 / 20 // it was quicker this time
+						length[who] = length[who] * 19 / 20 // it was quicker this time
 					}
 					if mixed {
 						midway++
@@ -166,10 +206,10 @@ func TestEitherSideKilled(t *testing.T) {
 
 // accident kills one transfer after a while and runs it again. It reports
 // whether it was in time, and whether the files were of both versions then.
-func (a *accidents) accident(t *testing.T, push bool, victim string, after time.Duration) (hit, mixed bool) {
+func (a *accidents) accident(t *testing.T, push bool, victim string, who whose, w manner, after time.Duration) (hit, midway bool) {
 	t.Helper()
-	a.reset(t)
-	p := start(t, empegsync(a.copy(push)...))
+	a.reset(t, w)
+	p := start(t, a.transfer(push, who, w))
 	if victim == "server" {
 		until(t, "the server's start", func() bool { return a.server() != 0 })
 	}
@@ -179,15 +219,16 @@ func (a *accidents) accident(t *testing.T, push bool, victim string, after time.
 	} else if pid := a.server(); pid != 0 && !gone(pid) {
 		_ = syscall.Kill(pid, syscall.SIGKILL)
 	}
-	hit = p.wait().code != 0
-	if pid := a.server(); pid != 0 {
-		until(t, "the server's end", func() bool { return gone(pid) })
-	}
-	mixed = a.whole(t)
+	first := p.wait()
+	until(t, "the end of both sides", func() bool { return !a.still() })
+	killed := a.look(t, w)
+	midway = a.whole(t, w, killed)
 	must(t, os.RemoveAll(a.pid))
-	call(t, a.copy(push)...).expect(t, 0)
-	if now := texts(t, a.dest); !maps.Equal(now, a.after) {
-		t.Errorf("killed %v after the start, the rerun left %d files, not the %d wanted", after, len(now), len(a.after))
+	again := start(t, a.transfer(push, who, w)).wait()
+	again.expect(t, 0)
+	a.converged(t, w, killed, a.look(t, w), again.out)
+	if t.Failed() {
+		t.Logf("%s, killed %v after the start; ours: %+v\nfirst: %s\nthe rerun: %s", w.options, after, who, first, again)
 	}
-	return hit, mixed
+	return first.code != 0, midway
 }
