@@ -22,11 +22,11 @@ func ways() []string {
 func TestRsyncWords(t *testing.T) {
 	t.Parallel()
 	w := newTwin(t)
-	const all = "%n|%L|%i|%l|%'l|%''l|%b|%c|%C|%M|%B|%U|%G|%f|%o|%m|%%|%z|%20n|%-20n|%'10l|%"
+	const all = "%n|%L|%i|%l|%'l|%''l|%b|%c|%C|%M|%B|%U|%G|%f|%o|%m|%%|%z|%20n|%-20n|%'10l|%10''l|%-10'l|%05U|%7%|%03n|%"
 	for _, flags := range []string{
 		"-a --info=name", "-av --info=name0", "-a --info=name2,stats2", "-av --info=stats0,flist0", "-a --info=all2,progress0,flist1 --delete", "-avv --info=none",
 		"-av --info=del0 --delete", "-a --info=del --delete", "-avv --delete", "-a --info=progress2", "-a --progress --info=flist0",
-		"-ac --delete --out-format=" + all, "-aI --out-format=" + all + " --cc=xxh64", "-aiiI --out-format=%o_%n --cc=md5", "-a --delete --out-format=%n", "-av --delete --out-format=%o_%n", "-a --log-format=%i_%n", "-a --progress --out-format=%b_%n",
+		"-ac --delete --out-format=" + all, "-aI --out-format=" + all + " --cc=xxh64", "-a --protocol=29 --out-format=%C_%n", "-aiiI --out-format=%o_%n --cc=md5", "-a --delete --out-format=%n", "-av --delete --out-format=%o_%n", "-a --log-format=%i_%n", "-a --progress --out-format=%b_%n",
 		"-rl --out-format=%U_%G_%n", "-av --outbuf=B", "-a8v --outbuf=N",
 	} {
 		for _, way := range ways() {
@@ -85,7 +85,7 @@ func TestServerLog(t *testing.T) {
 	const all = "%o|%n|%L|%i|%l|%'l|%b|%f|%h|%a|%m|%u|%P|%C|%U|%G|%B|%M|%%|%z"
 	for i, flags := range []string{
 		"-a --delete", "-avv --delete", "-aii -s", "-an --delete", "-aI -M--log-file-format=" + all, "-rc --delete -M--log-file-format=" + all,
-		"-a --delete -M--log-file-format=%n", "-aR -M--log-file-format=%f_%n", "-a --protocol=28", "-a --delete --protocol=29", "-ab --remove-source-files",
+		"-a --delete -M--log-file-format=%n", "-aR -M--log-file-format=%i_%f_%n", "-aii -M--log-file-format=%i_%f_%4'l", "-a --protocol=28", "-a --delete --protocol=29", "-ab --remove-source-files",
 	} {
 		for _, way := range []string{"SHELL:src/ dst/", "SHELL:src/d SHELL:src/./old SHELL:none dst", "src/ SHELL:dst/", "src/ SHELL:no/such"} {
 			w.fill(t)
@@ -116,17 +116,37 @@ func TestServerLog(t *testing.T) {
 		t.Errorf("the log of a local copy: %v\n%s", err, text)
 	}
 	w.run(t, "real", "-a -M--log-file="+w.dir+"/log src/ DAEMON:dst/").contains(t, 4, "--log-file")
-	// Names from a file are entries of more sources than the one on the command line.
-	here := w.dir + "/ours/"
-	must(t, os.WriteFile(here+"src/d/named", []byte("named"), 0o644))
-	must(t, os.WriteFile(here+"names", []byte("old\nd/named\n"), 0o644))
-	for way, flags := range map[string]string{
-		"SHELL:src/ pulled": "-a --no-R --files-from=names -M--log-file=listed --rsync-path=" + w.ours, "src/ SHELL:pushed": "-a --no-R --files-from=names --log-file=listed",
+}
+
+// TestLogNamesFromFile compares what logs call files that a list names, whose
+// entries are of more sources than the one on the command line.
+func TestLogNamesFromFile(t *testing.T) {
+	t.Parallel()
+	w := newTwin(t)
+	w.fill(t)
+	for _, side := range sides {
+		here := w.dir + "/" + side + "/"
+		must(t, os.WriteFile(here+"src/d/named", []byte("named"), 0o644))
+		must(t, os.WriteFile(here+"names", []byte("old\nd/named\nd/\n./d/./named\n/old\n"), 0o644))
+	}
+	for _, way := range []string{
+		"SHELL:src/ got -M--log-file=log -M--log-file-format=%i_%f_%n --rsync-path=SERVER", "src SHELL:got --log-file=log", "src got --log-file=log", "SRC got --log-file=log",
 	} {
-		must(t, os.RemoveAll(here+"listed"))
-		w.run(t, "ours", flags+" "+way).expect(t, 0)
-		if text, err := os.ReadFile(here + "listed"); err != nil || !strings.Contains(string(text), "f+++++++++ named") {
-			t.Errorf("the log of %s: %v\n%s", way, err, text)
+		for _, flags := range []string{"-a --no-R --files-from=names", "-aR --files-from=names", "-aR --no-implied-dirs --files-from=names"} {
+			var logs []string
+			for i, side := range sides {
+				here := w.dir + "/" + side + "/"
+				must(t, os.RemoveAll(here+"got"))
+				must(t, os.RemoveAll(here+"log"))
+				line := strings.NewReplacer("SERVER", []string{"rsync", w.ours}[i], "SRC", here+"src").Replace(flags + " --log-file-format=%i_%f_%n " + way)
+				w.run(t, side, line)
+				text, err := os.ReadFile(here + "log")
+				must(t, err)
+				logs = append(logs, plainLog(string(text)))
+			}
+			if d := cmp.Diff(comparable(logs[0]), comparable(logs[1])); d != "" || !strings.Contains(logs[1], "named") {
+				t.Errorf("%s %s: -rsync's +ours:\n%s", flags, way, d)
+			}
 		}
 	}
 }

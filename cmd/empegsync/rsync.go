@@ -277,15 +277,12 @@ func (r *rsyncRun) prepare(ctx context.Context, route client.Route) {
 		},
 		Agreed: func(a session.Agreed) {
 			r.caps, r.report.Incremental = a.Caps, a.Caps.IncRecurse
-			r.report.FileSum, r.report.ListSum = a.FileSum, a.ListSum
+			r.report.Agreed(a)
 			r.report.Begin()
 		},
 	}
 	if r.log != nil {
 		r.report.Log = r.log.Add
-	}
-	if !pull {
-		r.report.Prefix = farend.Prefix(route.Sources, r.opt)
 	}
 }
 

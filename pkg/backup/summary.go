@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/empegsync/empegsync/pkg/rsync/client"
+	"github.com/empegsync/empegsync/pkg/rsync/logformat"
 )
 
 // Summary says in a few lines what a run has done, or would do; all is set where
@@ -20,8 +21,8 @@ func (r Result) Summary(dryRun, all bool) string {
 	if dryRun {
 		done, gone = "to transfer", "would be deleted"
 	}
-	fmt.Fprintf(&b, "%s: %s files of %s, %s %s (%s); received %s, sent %s, %s\n", r.Snapshot, client.Commas(int64(st.Files)), client.Size(st.TotalSize),
-		client.Commas(int64(st.Transferred)), done, client.Size(st.TransferredSize), client.Size(st.Read), client.Size(st.Written), r.Elapsed.Round(time.Second/10))
+	fmt.Fprintf(&b, "%s: %s files of %s, %s %s (%s); received %s, sent %s, %s\n", r.Snapshot, logformat.Commas(int64(st.Files)), client.Size(st.TotalSize),
+		logformat.Commas(int64(st.Transferred)), done, client.Size(st.TransferredSize), client.Size(st.Read), client.Size(st.Written), r.Elapsed.Round(time.Second/10))
 	switch {
 	case r.Base != "" && r.Resumed:
 		fmt.Fprintf(&b, "shares what is unchanged with %s and with what an unfinished run had brought\n", r.Base)
@@ -34,7 +35,7 @@ func (r Result) Summary(dryRun, all bool) string {
 		b.WriteString("some files went while they were read (rsync's code 24); all others are there\n")
 	}
 	if v := r.Verified; v != nil && len(v.Differ) == 0 {
-		fmt.Fprintf(&b, "verified: %s files read again on both sides, none damaged, %s changed since\n", client.Commas(int64(v.Files)), client.Commas(int64(len(v.Changed))))
+		fmt.Fprintf(&b, "verified: %s files read again on both sides, none damaged, %s changed since\n", logformat.Commas(int64(v.Files)), logformat.Commas(int64(len(v.Changed))))
 	}
 	kept := 0
 	for _, d := range r.Plan {

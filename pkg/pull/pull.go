@@ -363,12 +363,12 @@ func (d DriveResult) line(o *options.Options) string {
 	if o.DryRun {
 		verb, del = "to transfer", "to delete"
 	}
-	s := fmt.Sprintf("%s: %s files, %s %s, %s %s; received %s, sent %s, speedup %s\n", d.Name, client.Commas(int64(st.Files)),
-		client.Commas(int64(st.Transferred)), verb, client.Commas(int64(st.Deleted)), del,
+	s := fmt.Sprintf("%s: %s files, %s %s, %s %s; received %s, sent %s, speedup %s\n", d.Name, logformat.Commas(int64(st.Files)),
+		logformat.Commas(int64(st.Transferred)), verb, logformat.Commas(int64(st.Deleted)), del,
 		client.Size(st.Read), client.Size(st.Written), fmt.Sprintf("%.2f", client.Speedup(st)))
 	if st.Newer > 0 {
 		s += fmt.Sprintf("%s: %s files are newer here than on the master and stay as they are (--no-update takes the master's)\n",
-			d.Name, client.Commas(int64(st.Newer)))
+			d.Name, logformat.Commas(int64(st.Newer)))
 	}
 	return s
 }

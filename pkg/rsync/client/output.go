@@ -3,17 +3,16 @@ package client
 import (
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
 
-	"github.com/empegsync/empegsync/pkg/rsync/checksum"
 	"github.com/empegsync/empegsync/pkg/rsync/filelist"
 	"github.com/empegsync/empegsync/pkg/rsync/logformat"
 	"github.com/empegsync/empegsync/pkg/rsync/options"
 	"github.com/empegsync/empegsync/pkg/rsync/proto"
 	"github.com/empegsync/empegsync/pkg/rsync/server"
+	"github.com/empegsync/empegsync/pkg/rsync/session"
 	"github.com/empegsync/empegsync/pkg/rsync/transfer"
 )
 
@@ -34,14 +33,31 @@ type Printer struct {
 
 	// Log, if not nil, gets the lines of --log-file, without their beginning.
 	Log func(line string)
-	// Prefix gives the place that an entry is sent from; nil where files come
-	// from elsewhere.
-	Prefix func(e *filelist.Entry) string
-	// FileSum and ListSum are what the session has agreed on.
-	FileSum, ListSum checksum.Algorithm
 
+	about  transfer.Describer // its Options are those above
 	mu     sync.Mutex
 	before func() // called with mu held ahead of each line
+}
+
+// Agreed notes what both sides speak, before the first line about a file.
+func (p *Printer) Agreed(a session.Agreed) {
+	p.about.FileSum, p.about.ListSum, p.about.Seeded = a.FileSum, a.ListSum, !a.Caps.VarInts
+}
+
+// Sources implements transfer.SourcesObserver.
+func (p *Printer) Sources(sources []transfer.Source) { p.about.Sources(sources) }
+
+// describe gives what makes the events that lines tell of.
+func (p *Printer) describe() *transfer.Describer {
+	about := p.about
+	about.Options = p.Options
+	return &about
+}
+
+// text writes an event in a format, names as they are. There are no modules here.
+func (p *Printer) text(format string, ev *logformat.Event) string {
+	ev.Sending = p.Sending // a local copy has files on this side and sends nothing
+	return logformat.ParseLocal(format).Line(ev)
 }
 
 // Listed implements transfer.Observer.
@@ -63,7 +79,8 @@ func (p *Printer) item(e *filelist.Entry, f proto.Item, link string) {
 		p.Created.add(e.Mode)
 		p.mu.Unlock()
 	}
-	r := &record{entry: e, flags: f, link: link, now: time.Now()}
+	ev := p.describe().Event(e, f)
+	ev.Link = link
 	significant := f&proto.ItemSignificant != 0
 	o := p.Options
 	transferred := f&proto.ItemTransfer != 0
@@ -80,10 +97,10 @@ func (p *Printer) item(e *filelist.Entry, f proto.Item, link string) {
 			p.show(p.name(e))
 		}
 	case format != "":
-		p.show(p.format(format, r))
+		p.show(p.text(format, ev))
 	}
 	if shown && !transferred && (significant || options.FormatHas(p.logFormat(), 'i')) {
-		p.log(p.format(p.logFormat(), r))
+		p.log(p.text(p.logFormat(), ev))
 	}
 }
 
@@ -100,12 +117,12 @@ func (p *Printer) unchanged(e *filelist.Entry, significant bool) {
 
 // Passed implements transfer.FileObserver.
 func (p *Printer) Passed(e *filelist.Entry, f proto.Item, m transfer.Passage) {
-	r := &record{entry: e, flags: f, moved: m, now: time.Now()}
+	ev := p.describe().Passed(e, f, m)
 	if format := p.Options.Format(); options.Late(format) && p.Options.MovesData() {
-		p.show(p.format(format, r))
+		p.show(p.text(format, ev))
 	}
 	if p.Options.MovesData() {
-		p.log(p.format(p.logFormat(), r))
+		p.log(p.text(p.logFormat(), ev))
 	}
 }
 
@@ -122,14 +139,12 @@ func (p *Printer) Deleted(path string, mode uint32) {
 	p.mu.Lock()
 	p.Deletions.add(mode)
 	p.mu.Unlock()
-	e := &filelist.Entry{Mode: mode}
-	e.SetPath(path)
-	r := &record{entry: e, deleted: true, now: time.Now()}
+	ev := p.describe().Deleted(path, mode)
 	how := func(format string) string {
 		if options.FormatHas(format, 'i') || options.FormatHas(format, 'o') {
-			return p.format(format, r)
+			return p.text(format, ev)
 		}
-		return p.format("deleting %n", r)
+		return p.text("deleting %n", ev)
 	}
 	if format := p.Options.Format(); format != "" || p.Options.Info(options.InfoDel) > 0 {
 		p.show(how(format))
@@ -203,30 +218,10 @@ func Totals(st transfer.Stats, elapsed time.Duration) string {
 	moved := st.Read + st.Written
 	rate := float64(moved) / (0.5 + elapsed.Seconds())
 	return fmt.Sprintf("sent %s bytes  received %s bytes  %s bytes/sec\ntotal size is %s  speedup is %s",
-		Commas(st.Written), Commas(st.Read), commas(rate), Commas(st.TotalSize), commas(Speedup(st)))
+		logformat.Commas(st.Written), logformat.Commas(st.Read), logformat.Decimal(rate, 0), logformat.Commas(st.TotalSize), logformat.Decimal(Speedup(st), 0))
 }
 
 // Speedup is the size of all files divided by what went over the wire.
 func Speedup(st transfer.Stats) float64 {
 	return float64(st.TotalSize) / float64(max(st.Read+st.Written, 1))
-}
-
-// Commas writes a number with commas between thousands.
-func Commas(n int64) string {
-	s := strconv.FormatInt(n, 10)
-	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
-}
-
-// commas is Commas with two decimals.
-func commas(f float64) string {
-	s := strconv.FormatFloat(f, 'f', 2, 64)
-	whole, frac, _ := strings.Cut(s, ".")
-	n, err := strconv.ParseInt(whole, 10, 64)
-	if err != nil {
-		return s
-	}
-	return Commas(n) + "." + frac
 }

@@ -165,18 +165,3 @@ func TestQuoting(t *testing.T) {
 		}
 	}
 }
-
-func TestNumber(t *testing.T) {
-	for _, c := range []struct {
-		n     int64
-		level int
-		want  string
-	}{
-		{1234567, 0, "1,234,567"}, {1234567, -1, "1234567"}, {999, 1, "999"}, {1000, 1, "1.00K"}, {1024, 2, "1.00K"}, {1023, 2, "1,023"},
-		{1_500_000, 1, "1.50M"}, {1_500_000, 2, "1.43M"}, {1_500_000, 3, "1.43M"}, {3 << 40, 2, "3.00T"}, {-1500, 1, "-1.50K"}, {0, 1, "0"},
-	} {
-		if got := Number(c.n, c.level); got != c.want {
-			t.Errorf("Number(%d, %d) = %q, want %q", c.n, c.level, got, c.want)
-		}
-	}
-}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/empegsync/empegsync/pkg/rsync/filelist"
+	"github.com/empegsync/empegsync/pkg/rsync/logformat"
 	"github.com/empegsync/empegsync/pkg/rsync/proto"
 )
 
@@ -114,7 +115,7 @@ func (p *Progress) Listed(n int, done bool) {
 		p.total = n
 		return
 	}
-	p.show(fmt.Sprintf("%s  listing files, %s so far", p.Label, Commas(int64(n))))
+	p.show(fmt.Sprintf("%s  listing files, %s so far", p.Label, logformat.Commas(int64(n))))
 }
 
 // Position implements transfer.Positioner.
@@ -167,7 +168,7 @@ func (p *Progress) update() {
 	elapsed := p.now().Sub(p.start).Seconds()
 	bytes := p.done + p.current
 	p.show(fmt.Sprintf("%s  %3d%%  %s of %s files, %s new, %s  %s/s", p.Label, percent(p.index, p.total),
-		Commas(int64(p.index)), Commas(int64(p.total)), Commas(int64(p.files)), Size(bytes), Size(int64(float64(bytes)/max(elapsed, 0.5)))))
+		logformat.Commas(int64(p.index)), logformat.Commas(int64(p.total)), logformat.Commas(int64(p.files)), Size(bytes), Size(int64(float64(bytes)/max(elapsed, 0.5)))))
 }
 
 func percent(part, whole int) int {

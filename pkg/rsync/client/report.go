@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/empegsync/empegsync/pkg/rsync/filelist"
+	"github.com/empegsync/empegsync/pkg/rsync/logformat"
 	"github.com/empegsync/empegsync/pkg/rsync/options"
 	"github.com/empegsync/empegsync/pkg/rsync/proto"
 )
@@ -201,7 +202,7 @@ func (r *Report) progressLine(done, size int64, rate float64, remain string) str
 	if size > 0 && done == 0 {
 		percent = 0
 	}
-	return fmt.Sprintf("\r%15s %3d%% %7.2f%s %s", Number(done, r.Options.HumanReadable), percent, rate, unit, remain)
+	return fmt.Sprintf("\r%15s %3d%% %7.2f%s %s", logformat.Number(done, r.Options.HumanReadable), percent, rate, unit, remain)
 }
 
 // speed gives kilobytes of 1024 a second.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/empegsync/empegsync/pkg/rsync/filelist"
+	"github.com/empegsync/empegsync/pkg/rsync/logformat"
 	"github.com/empegsync/empegsync/pkg/rsync/options"
 	"github.com/empegsync/empegsync/pkg/rsync/proto"
 	"github.com/empegsync/empegsync/pkg/rsync/transfer"
@@ -49,10 +50,10 @@ func (k Kinds) String() string {
 		n    int
 	}{{"reg", k.Regular}, {"dir", k.Dirs}, {"link", k.Links}, {"dev", k.Devices}, {"special", k.Specials}} {
 		if total += p.n; p.n > 0 {
-			parts = append(parts, p.name+": "+Commas(int64(p.n)))
+			parts = append(parts, p.name+": "+logformat.Commas(int64(p.n)))
 		}
 	}
-	s := Commas(int64(total))
+	s := logformat.Commas(int64(total))
 	if len(parts) > 0 {
 		s += " (" + strings.Join(parts, ", ") + ")"
 	}
@@ -84,8 +85,8 @@ func (s Summary) String() string {
 		moved := s.Stats.Read + s.Stats.Written
 		rate := float64(moved) / (0.5 + s.Elapsed.Truncate(time.Second).Seconds())
 		h := o.HumanReadable
-		fmt.Fprintf(&b, "\nsent %s bytes  received %s bytes  %s bytes/sec\n", Number(s.Stats.Written, h), Number(s.Stats.Read, h), Decimal(rate, h))
-		fmt.Fprintf(&b, "total size is %s  speedup is %s", Number(s.Stats.TotalSize, h), Decimal(Speedup(s.Stats), h))
+		fmt.Fprintf(&b, "\nsent %s bytes  received %s bytes  %s bytes/sec\n", logformat.Number(s.Stats.Written, h), logformat.Number(s.Stats.Read, h), logformat.Decimal(rate, h))
+		fmt.Fprintf(&b, "total size is %s  speedup is %s", logformat.Number(s.Stats.TotalSize, h), logformat.Decimal(Speedup(s.Stats), h))
 		switch {
 		case o.OnlyBatch:
 			b.WriteString(" (BATCH ONLY)")
@@ -99,7 +100,7 @@ func (s Summary) String() string {
 
 func (s Summary) statistics(b *strings.Builder) {
 	st := s.Stats
-	n := func(v int64) string { return Number(v, s.Options.HumanReadable) }
+	n := func(v int64) string { return logformat.Number(v, s.Options.HumanReadable) }
 	all := Kinds{st.Files, st.Dirs, st.Links, st.Devices, st.Specials}
 	fmt.Fprintf(b, "\nNumber of files: %s\n", all)
 	if s.Caps.ItemFlags { // before, nobody knows
@@ -108,7 +109,7 @@ func (s Summary) statistics(b *strings.Builder) {
 	if s.Caps.DeleteStats {
 		fmt.Fprintf(b, "Number of deleted files: %s\n", s.Deleted)
 	}
-	fmt.Fprintf(b, "Number of regular files transferred: %s\n", Commas(int64(st.Transferred)))
+	fmt.Fprintf(b, "Number of regular files transferred: %s\n", logformat.Commas(int64(st.Transferred)))
 	fmt.Fprintf(b, "Total file size: %s bytes\n", n(st.TotalSize))
 	fmt.Fprintf(b, "Total transferred file size: %s bytes\n", n(st.TransferredSize))
 	fmt.Fprintf(b, "Literal data: %s bytes\n", n(st.Literal))

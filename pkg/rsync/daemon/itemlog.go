@@ -12,35 +12,27 @@ import (
 // itemLog is the observer of a module with "transfer logging".
 type itemLog struct {
 	*logObserver
-	served *served
 	*transfer.ItemLog
 }
 
-// observe returns the observer of a transfer whose files are below prefix.
-func (t *served) observe(prefix string) transfer.Observer {
+// observe returns the observer of a transfer; what is received is below a folder.
+func (t *served) observe(below string) transfer.Observer {
 	plain := &logObserver{session: t.session}
 	if !t.module.TransferLogging || t.opt.DryRun {
 		return plain
 	}
-	return &itemLog{plain, t, &transfer.ItemLog{
-		Options: t.opt, Format: logformat.Parse(t.module.LogFormat),
-		About: logformat.Event{Host: t.who.name, Address: t.who.text, Module: t.module.Name, Path: t.module.Path, User: t.user},
-		Prefix: func(e *filelist.Entry) string {
-			if t.opt.Sender {
-				return t.prefixes[e.From]
-			}
-			return prefix
+	return &itemLog{plain, &transfer.ItemLog{
+		Describer: transfer.Describer{
+			Options: t.opt, Below: below, FileSum: t.agreed.FileSum, ListSum: t.agreed.ListSum, Seeded: !t.agreed.Caps.VarInts,
+			About: logformat.Event{Host: t.who.name, Address: t.who.text, Module: t.module.Name, Path: t.module.Path, User: t.user},
 		},
-		FileSum: t.agreed.FileSum, ListSum: t.agreed.ListSum, Seeded: !t.agreed.Caps.VarInts, Items: t.agreed.Caps.ItemFlags,
+		Format: logformat.Parse(t.module.LogFormat), Items: t.agreed.Caps.ItemFlags,
 		Write: func(line string, e *logformat.Event) {
 			t.event(line, slog.String("event", "file"), slog.String("op", e.Op), slog.String("name", e.Long),
 				slog.Int64("length", e.Entry.Size), slog.Int64("sent", e.Sent))
 		},
 	}}
 }
-
-// Named implements [transfer.NamesObserver].
-func (o *itemLog) Named(sources []transfer.Source) { o.served.begin(sources) }
 
 // Item implements [transfer.Observer].
 func (o *itemLog) Item(e *filelist.Entry, flags proto.Item) { o.ItemLog.Item(e, flags) }

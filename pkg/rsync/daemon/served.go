@@ -33,7 +33,6 @@ type served struct {
 	charset     *charset.Conversion // of the module's files; nil: as they are
 	trimLinks   bool
 	names       *converter // nil: none
-	prefixes    []string   // of the sources, below the module
 	clock       net.Conn   // conn, with the idle timeout around it if there is one
 }
 
@@ -313,15 +312,6 @@ func (t *served) send(ctx context.Context, link transfer.Link, tree *subtree.Tre
 	}
 	sources, done := tree.Sources(ctx, paths, t.opt)
 	defer done()
-	t.begin(sources)
 	t.note("building file list")
 	return transfer.Send(ctx, link, t.opt, sources, rules, t.observe(""))
-}
-
-// begin notes where the sources of entries lie below the module.
-func (t *served) begin(sources []transfer.Source) {
-	t.prefixes = t.prefixes[:0]
-	for _, s := range sources {
-		t.prefixes = append(t.prefixes, s.Prefix)
-	}
 }

@@ -123,6 +123,8 @@ func (h Head) Append(b []byte, lim SumLimits) []byte {
 }
 
 // ReadHead reads a head and checks that it makes sense (io.c:read_sum_head).
+// Blocks with strong sums of no bytes, which C rsync lets pass, are refused: no
+// rsync sends them, and the weak sums alone would decide what is the same.
 func ReadHead(r *wire.Reader, lim SumLimits) (Head, error) {
 	h := Head{Count: r.Int32(), Block: r.Int32(), SumLen: min(lim.Pass, lim.Size)}
 	if lim.OnWire {

@@ -1,6 +1,6 @@
 // Package logformat makes a line of text of what happens to a file: the
 // escapes of rsyncd.conf's "log format", which are those of --out-format, and
-// the eleven characters of an itemized change.
+// the eleven characters of an itemized change, and the forms that counts take.
 //
 //	f := logformat.Parse("%o %h [%a] %m (%u) %f %l")
 //	line := f.Line(&logformat.Event{Op: logformat.Send, Name: "a/b", Length: 3})
@@ -66,8 +66,8 @@ const (
 	daemons = "ahPu"
 )
 
-// maxWidth bounds the width of a field, as rsync's buffer does.
-const maxWidth = 999
+// maxWidth bounds the width of a field, much as rsync's buffer does.
+const maxWidth = 4096
 
 // Parse reads a daemon's format. What is no escape stands for itself.
 // // log.c:log_formatted
@@ -113,9 +113,12 @@ func (f *Format) add(p part) {
 // none.
 func parseEscape(text, known string) (p part, size int) {
 	i := 1
-	for ; i < len(text) && text[i] == '\''; i++ {
-		p.human++
+	apostrophes := func() {
+		for ; i < len(text) && text[i] == '\''; i++ {
+			p.human++
+		}
 	}
+	apostrophes()
 	if i < len(text) && text[i] == '-' {
 		p.left = true
 		i++
@@ -132,6 +135,7 @@ func parseEscape(text, known string) (p part, size int) {
 		}
 		p.width = n
 	}
+	apostrophes()
 	if i == len(text) || strings.IndexByte(known, text[i]) < 0 {
 		return part{}, 0
 	}
@@ -221,11 +225,11 @@ func (p part) value(e *Event) string {
 func (p part) number(e *Event) string {
 	switch p.escape {
 	case 'b':
-		return Number(e.Sent, p.human)
+		return Number(e.Sent, p.human-1)
 	case 'c':
-		return Number(e.Sums, p.human)
+		return Number(e.Sums, p.human-1)
 	case 'l':
-		return Number(e.Entry.Size, p.human)
+		return Number(e.Entry.Size, p.human-1)
 	case 'B':
 		return Permissions(e.Entry.Mode)[1:]
 	case 'C':
@@ -259,29 +263,4 @@ func Hex(a checksum.Algorithm, sum []byte) string {
 		slices.Reverse(sum)
 	}
 	return hex.EncodeToString(sum)
-}
-
-// Number writes a count: 0 plain, 1 with commas between thousands, 2 in units
-// of 1000, 3 and more in units of 1024. // lib/compat.c:do_big_num
-func Number(n int64, human int) string {
-	step := 1000.0
-	if human > 2 {
-		step = 1024
-	}
-	if f := float64(n); human > 1 && f >= step {
-		const units = "KMGTP"
-		i := 0
-		for f /= step; f >= step && i < len(units)-1; i++ {
-			f /= step
-		}
-		return strconv.FormatFloat(f, 'f', 2, 64) + units[i:i+1]
-	}
-	s := strconv.FormatInt(n, 10)
-	if human == 0 {
-		return s
-	}
-	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
 }

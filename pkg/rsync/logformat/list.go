@@ -19,7 +19,7 @@ func ListLine(e *filelist.Entry, level int, links bool, zone *time.Location) str
 	if e.IsLink() && links {
 		name += " -> " + e.Target()
 	}
-	return fmt.Sprintf("%s %*s %s %s", Permissions(e.Mode), width, Number(e.Size, level+1),
+	return fmt.Sprintf("%s %*s %s %s", Permissions(e.Mode), width, Number(e.Size, level),
 		time.Unix(e.Mtime, 0).In(zone).Format("2006/01/02 15:04:05"), name)
 }
 

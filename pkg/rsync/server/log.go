@@ -8,7 +8,6 @@ import (
 
 	"github.com/empegsync/empegsync/pkg/rsync/filelist"
 	"github.com/empegsync/empegsync/pkg/rsync/logformat"
-	"github.com/empegsync/empegsync/pkg/rsync/options"
 	"github.com/empegsync/empegsync/pkg/rsync/proto"
 	"github.com/empegsync/empegsync/pkg/rsync/transfer"
 )
@@ -73,8 +72,8 @@ func (l *logged) Item(e *filelist.Entry, flags proto.Item) { l.ItemLog.Item(e, f
 // Deleted implements [transfer.Observer].
 func (l *logged) Deleted(name string, mode uint32) { l.ItemLog.Deleted(name, mode) }
 
-// observer is who is told of a transfer. prefix gives what stands before names.
-func (c *active) observer(prefix func(*filelist.Entry) string) transfer.Observer {
+// observer is who is told of a transfer.
+func (c *active) observer() transfer.Observer {
 	if c.log == nil || c.Options.DryRun {
 		return c
 	}
@@ -83,8 +82,8 @@ func (c *active) observer(prefix func(*filelist.Entry) string) transfer.Observer
 		format = DefaultLogFormat
 	}
 	return &logged{c, &transfer.ItemLog{
-		Options: c.Options, Format: logformat.ParseLocal(format), Prefix: prefix,
-		FileSum: c.a.FileSum, ListSum: c.a.ListSum, Seeded: !c.a.Caps.VarInts, Items: c.a.Caps.ItemFlags,
+		Describer: transfer.Describer{Options: c.Options, FileSum: c.a.FileSum, ListSum: c.a.ListSum, Seeded: !c.a.Caps.VarInts},
+		Format:    logformat.ParseLocal(format), Items: c.a.Caps.ItemFlags,
 		Write: func(line string, _ *logformat.Event) { c.note(line) },
 	}}
 }
@@ -98,25 +97,5 @@ func (c *active) concluded(err error) {
 		c.note("rsync: " + err.Error())
 		code := proto.ExitCode(err)
 		c.note(fmt.Sprintf("rsync error: %v (code %d) [server]", code, int(code)))
-	}
-}
-
-// Prefix returns what gives the place that an entry of these sources is sent
-// from, "" for the folder that all begins at. Names from a file begin at the one
-// source there is then, and have sources of their own that are not among these.
-func Prefix(sources []string, opt *options.Options) func(*filelist.Entry) string {
-	return func(e *filelist.Entry) string {
-		if opt.FilesFrom != "" {
-			return ""
-		}
-		if opt.Relative {
-			dir, _, _, _ := transfer.SplitRelative(sources[e.From]) // it was opened so
-			return dir
-		}
-		dir, _ := transfer.SplitSource(sources[e.From])
-		if dir == "." && !strings.HasPrefix(sources[e.From], "/") {
-			return ""
-		}
-		return dir
 	}
 }

@@ -53,7 +53,11 @@ func (o *opener) source(arg string, opt *options.Options) (transfer.Source, erro
 	if opt.FilesFrom != "" {
 		base := arg
 		s := o.open(base)
-		s.Open = func(dir string) transfer.Source { return o.open(path.Join(base, dir)) }
+		s.Open = func(dir string) transfer.Source {
+			below := o.open(path.Join(base, dir))
+			below.Shown = dir // names from a file begin here
+			return below
+		}
 		return s, nil
 	}
 	if opt.Relative {
@@ -87,7 +91,7 @@ func (o *opener) open(dir string) transfer.Source {
 	if err != nil {
 		return transfer.Source{Name: dir, Err: err}
 	}
-	s := transfer.Source{Root: root, Name: "."}
+	s := transfer.Source{Root: root, Name: ".", Shown: dir}
 	if o.whole != nil {
 		s.Outer, s.Base = o.whole, below(o.cwd, dir)
 	}

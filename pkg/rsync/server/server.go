@@ -181,16 +181,7 @@ func (c *active) send(ctx context.Context, link transfer.Link, rules *filter.Rul
 	}
 	defer done()
 	c.note("building file list")
-	prefix := func(e *filelist.Entry) string {
-		if c.Options.FilesFrom != "" {
-			return sources[0].Prefix // names from a file have sources of their own, which begin there
-		}
-		return sources[e.From].Prefix
-	}
-	if c.Places == nil && len(sources) == len(c.Options.Args) {
-		prefix = Prefix(c.Options.Args, c.Options)
-	}
-	c.Stats, err = transfer.Send(ctx, link, c.Options, sources, c.places.Rules(rules), c.observer(prefix))
+	c.Stats, err = transfer.Send(ctx, link, c.Options, sources, c.places.Rules(rules), c.observer())
 	return err
 }
 
@@ -209,8 +200,7 @@ func (c *active) receive(ctx context.Context, link transfer.Link, rules *filter.
 	if c.Options.ShowsMatches() {
 		AfterAccept(&to, func() { c.tell(proto.TagInfo, DeltaLine(c.Options)) })
 	}
-	here := func(*filelist.Entry) string { return "" }
-	c.Stats, err = transfer.Receive(ctx, link, c.Options, to, c.Umask, c.places.Rules(rules), c.observer(here))
+	c.Stats, err = transfer.Receive(ctx, link, c.Options, to, c.Umask, c.places.Rules(rules), c.observer())
 	return err
 }
 

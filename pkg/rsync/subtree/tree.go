@@ -70,7 +70,7 @@ func (t *Tree) Source(p string, relative bool) transfer.Source {
 		root.Close()
 		return transfer.Source{Name: p, Err: syscall.ENOENT}
 	}
-	return transfer.Source{Root: root, Name: name, Prefix: dir, Outer: t.Root, Base: dir}
+	return transfer.Source{Root: root, Name: name, Prefix: dir, Shown: dir, Outer: t.Root, Base: dir}
 }
 
 func (t *Tree) relative(p string) transfer.Source {
@@ -98,7 +98,7 @@ func (t *Tree) Folder(dir string) transfer.Source {
 		return transfer.Source{Name: dir, Err: err}
 	}
 	return transfer.Source{
-		Root: root, Name: ".", Prefix: dir, Outer: t.Root, Base: dir,
+		Root: root, Name: ".", Prefix: dir, Shown: dir, Outer: t.Root, Base: dir,
 		Closed: func(p string, isDir bool) bool { return t.closed(path.Join(dir, p), isDir) },
 	}
 }

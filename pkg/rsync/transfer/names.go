@@ -54,11 +54,7 @@ func (s *sender) sourcesOf() ([]Source, error) {
 	if base.Open == nil {
 		return nil, errors.New("names from a file need a folder to start from")
 	}
-	sources, err := NameSources(lines, s.opt.Relative, base.Open)
-	if o, ok := s.obs.(NamesObserver); ok && err == nil {
-		o.Named(sources)
-	}
-	return sources, err
+	return NameSources(lines, s.opt.Relative, base.Open)
 }
 
 func closeSources(sources []Source) {

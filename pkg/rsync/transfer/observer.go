@@ -34,9 +34,10 @@ type Totaler interface {
 	Total(bytes int64)
 }
 
-// NamesObserver is an [Observer] that is told the sources that names from a file
-// have come to: the From of entries counts these, not what [Send] was given.
-type NamesObserver interface{ Named(sources []Source) }
+// SourcesObserver is an [Observer] that is told what the From of a sending
+// side's entries counts, once and before all else. With names from a file these
+// are not the sources that [Send] was given.
+type SourcesObserver interface{ Sources(sources []Source) }
 
 // LinkObserver is an [Observer] that is told of hard links by Linked instead
 // of Item: e becomes another name of the file that is called to.

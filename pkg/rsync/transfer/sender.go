@@ -59,6 +59,9 @@ func (s *sender) run(ctx context.Context) error {
 	if s.sources, err = s.sourcesOf(); err != nil {
 		return err
 	}
+	if o, ok := s.obs.(SourcesObserver); ok {
+		o.Sources(s.sources)
+	}
 	if s.opt.FilesFrom != "" {
 		defer closeSources(s.sources)
 		var done func()

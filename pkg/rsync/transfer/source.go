@@ -24,6 +24,8 @@ type Source struct {
 	// Prefix is where Root lies below what the sending side's own rules
 	// start from, "" if it is the same.
 	Prefix string
+	// Shown is what Root is called where a log has a file's full name.
+	Shown string
 	// Outer is what links may lead to where the options have them followed,
 	// and Base where Root lies below it; nil: what is in Root.
 	Outer *rootfs.Root
