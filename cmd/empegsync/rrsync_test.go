@@ -252,3 +252,40 @@ func TestRrsyncRefuses(t *testing.T) {
 		}
 	}
 }
+
+// TestRrsyncNamedAside: an absolute folder besides the destination begins with the
+// name of the key's directory, too, and is in no other of its directories.
+func TestRrsyncNamedAside(t *testing.T) {
+	t.Parallel()
+	k := newKey(t)
+	k.allow("one="+k.served, "two="+k.dir+"/gotten")
+	must(t, os.Mkdir(k.dir+"/gotten", 0o755))
+	for i, program := range []string{"rsync", k.ours} {
+		kept := fmt.Sprintf("kept%d", i)
+		k.run(program, "-rcb", "--backup-dir=/one/"+kept, "src/a", "h:one/").expect(t, 0)
+		if got := k.read("served/" + kept + "/a"); got != "a" {
+			t.Errorf("%s: the backup says %q", program, got)
+		}
+		k.write("served/a", "a")
+		for dir, why := range map[string]string{"/two/x": "not in the directory of the destination", "/" + kept: "begin with one of the key's directories"} {
+			if r := k.run(program, "-rcb", "--backup-dir="+dir, "src/a", "h:one/"); r.code == 0 || !strings.Contains(r.err, why) || k.read("served/a") != "a" {
+				t.Errorf("%s, --backup-dir=%s: %s", program, dir, r)
+			}
+		}
+	}
+}
+
+// TestRrsyncCVSIgnore: what the server's user ignores stays untold, and comes.
+func TestRrsyncCVSIgnore(t *testing.T) {
+	t.Parallel()
+	k := newKey(t)
+	k.write("src/.cvsignore", "a\n")
+	k.write("rsh", "export HOME="+k.dir+"/src CVSIGNORE=deep\n"+k.read("rsh"))
+	for i, program := range []string{"rsync", k.ours} {
+		dst := fmt.Sprintf("got%d", i)
+		k.run(program, "-rC", "h:", dst+"/").expect(t, 0)
+		if d := cmp.Diff([]string{"a: a", "sub/b: b", "sub/deep/c: c"}, k.gotten(k.dir+"/"+dst)); d != "" {
+			t.Errorf("%s, -want +got:\n%s", program, d)
+		}
+	}
+}
