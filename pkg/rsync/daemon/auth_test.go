@@ -2,10 +2,13 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -48,6 +51,56 @@ func TestCheckSecret(t *testing.T) {
 	} {
 		if got := checkSecret([]byte(text), tt.name, tt.group, tt.proof, hash); got != tt.want {
 			t.Errorf("%+v: %q", tt, got)
+		}
+	}
+}
+
+// TestSecretsFile: passwords come from a file that others cannot get at, and from
+// nothing else that has its name.
+func TestSecretsFile(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "secrets")
+	for _, tt := range []struct {
+		what        string
+		mode        os.FileMode
+		size, owner int
+		strict, lax bool // whether it is read
+	}{
+		{"for the owner", 0o600, 5, 0, true, true},
+		{"for a group", 0o640, 5, 0, true, true},
+		{"read by others", 0o604, 5, 0, false, true},
+		{"written by others", 0o602, 5, 0, false, true},
+		{"somebody else's", 0o600, 5, 65534, false, true},
+		{"as large as may be", 0o600, maxSecrets, 0, true, true},
+		{"too large", 0o600, maxSecrets + 1, 0, false, false},
+		{"a folder", 0o700 | os.ModeDir, 0, 0, false, false},
+		{"a fifo", 0o600 | os.ModeNamedPipe, 0, 0, false, false},
+	} {
+		if tt.owner != 0 && os.Geteuid() != 0 {
+			continue // cannot be made, and then all files are one's own
+		}
+		var err error
+		switch tt.mode.Type() {
+		case os.ModeDir:
+			err = os.Mkdir(name, 0o700)
+		case os.ModeNamedPipe:
+			err = syscall.Mkfifo(name, 0o600)
+		default:
+			err = os.WriteFile(name, make([]byte, tt.size), 0o600)
+		}
+		if err = errors.Join(err, os.Chmod(name, tt.mode.Perm())); tt.owner != 0 {
+			err = errors.Join(err, os.Chown(name, tt.owner, -1))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		for strict, want := range map[bool]bool{true: tt.strict, false: tt.lax} {
+			text, why, err := readSecrets(&conf.Module{SecretsFile: name, StrictModes: strict})
+			if got := why == "" && err == nil; got != want || got && len(text) != tt.size {
+				t.Errorf("%s, strict modes %v: %d bytes, %q, %v", tt.what, strict, len(text), why, err)
+			}
+		}
+		if err := os.Remove(name); err != nil {
+			t.Fatal(err)
 		}
 	}
 }

@@ -43,7 +43,7 @@ func TestConverterAnswers(t *testing.T) {
 	for len(asked) > 0 {
 		<-asked
 	}
-	for _, name := range []string{"joe\nusr root", "joe\r", "jo\x00e", strings.Repeat("x", 256)} {
+	for _, name := range []string{"joe\nusr root", "joe\r", "jo\x00e", "jo\x7fe", strings.Repeat("x", 256)} {
 		if _, ok := c.UserID(name); ok || len(asked) > 0 {
 			t.Errorf("%q was asked for", name)
 		}

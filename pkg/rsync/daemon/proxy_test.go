@@ -16,6 +16,7 @@ func head2(command, family byte, rest ...byte) string {
 func TestReadProxy(t *testing.T) {
 	v4 := []byte{192, 0, 2, 7, 198, 51, 100, 1, 0, 80, 3, 105}
 	v6 := append(net.ParseIP("2001:db8::7"), append(net.ParseIP("2001:db8::1"), 0, 80, 3, 105)...)
+	longest := "PROXY UNKNOWN " + strings.Repeat("x", maxProxyLine-len("PROXY UNKNOWN \r\n")) + "\r\n"
 	for head, want := range map[string]string{
 		"PROXY TCP4 192.0.2.7 198.51.100.1 5000 873\r\n":  "192.0.2.7",
 		"PROXY TCP6 2001:db8::7 2001:db8::1 5000 873\r\n": "2001:db8::7",
@@ -30,11 +31,20 @@ func TestReadProxy(t *testing.T) {
 		"PROXY TCP4 192.0.2.7 198.51.100.1\r\n":            "",
 		"PROXY TCP4 " + strings.Repeat("1", 200) + "\r\n":  "",
 		"PROXY TCP4 192.0.2.7 198.51.100.1 5000 873\n":     "",
-		head2(1, 0x12, v4...):                              "",
-		head2(1, 0x11, v4[:8]...):                          "",
-		head2(2, 0x11, v4...):                              "",
-		string(proxyMark[:]) + "\x11\x11\x00\x0c":          "",
-		string(proxyMark[:]) + "\x21\x11\xff\xff":          "",
+		longest: "invalid IP",
+		"PROXY UNKNOWN " + strings.Repeat("x", 92) + "\r\n": "",
+		"PROXY TCP6 fe80::7%eth0 fe80::1 5000 873\r\n":      "",
+		"PROXY TCP4 ::ffff:192.0.2.7 ::1 5000 873\r\n":      "",
+		"PROXY UDP4 192.0.2.7 198.51.100.1 5000 873\r\n":    "",
+		"QROXY TCP4 192.0.2.7 198.51.100.1 5000 873\r\n":    "",
+		head2(0, 0, make([]byte, maxProxyHead)...):          "invalid IP",
+		head2(0, 0, make([]byte, maxProxyHead+1)...):        "",
+		head2(1, 0x21, v6[:35]...):                          "",
+		head2(1, 0x12, v4...):                               "",
+		head2(1, 0x11, v4[:8]...):                           "",
+		head2(2, 0x11, v4...):                               "",
+		string(proxyMark[:]) + "\x11\x11\x00\x0c":           "",
+		string(proxyMark[:]) + "\x21\x11\xff\xff":           "",
 		"": "",
 	} {
 		r := strings.NewReader(head + "@RSYNCD: 31.0\n")

@@ -337,6 +337,24 @@ func TestTame(t *testing.T) {
 	}
 }
 
+// TestHookValues: a session's value that a shell could take for more is in no
+// command, whatever stands around it, and one that is harmless is.
+func TestHookValues(t *testing.T) {
+	expand := func(value string) (string, error) {
+		h := hooks{session: &session{user: value}, module: &conf.Module{}}
+		return h.expand("log '%RSYNC_USER_NAME%' $(%NO_SUCH_NAME%)")
+	}
+	const plain = "joe.d@EXAMPLE-1_x:y,z+%=^/ä\u00a0"
+	if text, err := expand(plain); err != nil || text != "log '"+plain+"' $(%NO_SUCH_NAME%)" {
+		t.Errorf("a harmless value: %q, %v", text, err)
+	}
+	for c := range rune(0x80) {
+		if text, err := expand("a" + string(c) + "b"); err == nil && (c <= ' ' || c == 0x7f || strings.ContainsRune("'\"`$\\;&|<>()*?[]#!~{}", c)) {
+			t.Errorf("%q: %q", c, text)
+		}
+	}
+}
+
 func TestLetters(t *testing.T) {
 	for args, want := range map[string]string{
 		"--server -vlogDtpre.iLsfxCIvu . x": "iLsfxCIvu", "--server -r . -e.x": "", "--server": "", "--log-format=e.x": "", "-e": "",

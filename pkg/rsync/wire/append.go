@@ -129,13 +129,10 @@ func (c *IndexCoder) Read(r *Reader) int32 {
 		return r.Int32()
 	}
 	first := r.Byte()
-	if r.err != nil {
-		return -1
-	}
 	prev := &c.positive
 	negative := false
 	switch first {
-	case 0:
+	case 0: // also after an error
 		return -1
 	case 0xff:
 		negative = true

@@ -162,6 +162,23 @@ func TestBadFrames(t *testing.T) {
 	}
 }
 
+// Frames end where a frame does; what a peer puts behind that in one is no stream.
+func TestStopMux(t *testing.T) {
+	r := from(append(frame(proto.TagData, "ab"), 'c'))
+	r.StartMux(nil)
+	r.Byte()
+	if err := r.StopMux(); err == nil || err != r.Err() {
+		t.Errorf("frames end inside of one: %v, and the reader's error is %v", err, r.Err())
+	}
+	r = from(append(frame(proto.TagData, "ab"), 'c'))
+	r.StartMux(nil)
+	r.Byte()
+	r.Byte()
+	if err := r.StopMux(); err != nil || r.Byte() != 'c' {
+		t.Errorf("plain bytes behind a frame: %v, %v", err, r.Err())
+	}
+}
+
 // Before the reader waits for its source, what the peer waits for goes out.
 func TestOnBlock(t *testing.T) {
 	var out bytes.Buffer
