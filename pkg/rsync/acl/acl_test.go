@@ -122,6 +122,10 @@ func TestHostile(t *testing.T) {
 	if table.Read(r, None, nil); r.Err() == nil {
 		t.Error("there is no end to what is kept")
 	}
+	table, r = Table{total: maxTotal - 2}, reader(ints(hasNames, 2, 5, 4, 6, 4))
+	if table.Read(r, None, nil); r.Err() == nil {
+		t.Error("there is no end to the names that are kept")
+	}
 }
 
 func FuzzTable(f *testing.F) {

@@ -225,6 +225,17 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
+func TestRates(t *testing.T) {
+	for text, want := range map[string]int64{
+		"": 0, "0": 0, "1": kib, "1b": 1, "1.5K": 1536, "2m": 2 * mib, "1G": gib, "1048575g": 1<<50 - gib, "1048576g": -1, "1e9": -1, "-1": -1, "nan": -1,
+		"inf": -1, "0x1p3": -1, "k": -1, "1 k": -1, "1_0": -1, ".": -1,
+	} {
+		if n, err := parseRate(text); (err == nil) != (want >= 0) || err == nil && n != want {
+			t.Errorf("%q: %d, %v", text, n, err)
+		}
+	}
+}
+
 func TestInclude(t *testing.T) {
 	src := files{text: map[string]string{
 		"/m/one.inc":    "comment = merged",

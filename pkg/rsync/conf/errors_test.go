@@ -15,6 +15,10 @@ func TestErrors(t *testing.T) {
 		"/d/x":   "",
 		"/d/z.c": "",
 	}}
+	for i := range maxIncludes + 1 {
+		src.text[fmt.Sprintf("/many/%d.conf", i)] = ""
+		src.text[fmt.Sprintf("/enough/%d.conf", i%maxIncludes)] = ""
+	}
 	const ok = "[a]\npath=/a\n"
 	tests := []struct {
 		text string
@@ -35,6 +39,8 @@ func TestErrors(t *testing.T) {
 		{ok + "hello", []string{`rsyncd.conf:3: expected "name = value"`}},
 		{ok + "= x", []string{`rsyncd.conf:3: parameter without a name`}},
 		{"[]", []string{`rsyncd.conf:1: module header without a name`}},
+		{"[a\x00]\npath=/", []string{`rsyncd.conf:1: the line holds a zero byte`}},
+		{"&include /many", []string{`rsyncd.conf:1: &include /many: more than 256 files in all`}},
 		{"[a\npath=/", []string{`rsyncd.conf:1: module header without a closing ]`}},
 		{"[a/b]\npath=/", []string{`rsyncd.conf:1: module name "a/b" contains a slash`}},
 		{"[a] x\npath=/", []string{`rsyncd.conf:1: unexpected text after ]`}},
@@ -67,6 +73,12 @@ func TestErrors(t *testing.T) {
 				t.Errorf("%v is no *Error", err)
 			}
 		})
+	}
+	if _, err := Parse("rsyncd.conf", []byte("&include /enough"), src); err != nil {
+		t.Error(err)
+	}
+	if _, err := Parse("rsyncd.conf", []byte("&include /d"), nil); err == nil || !strings.Contains(err.Error(), "cannot be used here") {
+		t.Errorf("an include without files: %v", err)
 	}
 }
 

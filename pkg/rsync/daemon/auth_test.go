@@ -158,6 +158,14 @@ func TestBackoff(t *testing.T) {
 	if turn := b.reserve(from, first, now); turn != now {
 		t.Error("not forgotten after a success")
 	}
+	// What is forgotten starts anew, and goes first when there is no room.
+	for range 10 {
+		b.failed(from)
+	}
+	b.offenders[from].last = now.Add(-2 * backoffMemory)
+	if b.failed(from); b.offenders[from].failures != 1 {
+		t.Errorf("%d failures after a long time", b.offenders[from].failures)
+	}
 	for i := range maxOffenders + 10 {
 		b.failed(netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 1, byte(i >> 8), byte(i)}), 32))
 	}

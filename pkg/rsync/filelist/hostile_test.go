@@ -121,6 +121,13 @@ func TestTooManyIDNames(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "count of id names") {
 		t.Errorf("%v", err)
 	}
+	// Those that come with entries have the same bound.
+	var names map[uint32]string
+	r := wire.NewReader(strings.NewReader("\x01u\x01v"), 0)
+	new(Decoder).readIDName(r, &names, 1, maxIDs)
+	if new(Decoder).readIDName(r, &names, 2, maxIDs+1); r.Err() == nil || len(names) != 1 {
+		t.Errorf("names %v of entries, %v", names, r.Err())
+	}
 }
 
 // What a peer makes us keep is in proportion to what it sends. The worst that

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 
@@ -166,6 +167,19 @@ func TestHostileParts(t *testing.T) {
 				t.Errorf("%s: %s: %v, want %q", d.name, name, err, tt.want)
 			}
 		}
+	}
+}
+
+// The number of a folder must stay one that an index can announce.
+func TestFoldersAreBounded(t *testing.T) {
+	var l List
+	l.Add(entry("a", ModeDir|0o755))
+	f := Folders{announced: math.MaxInt32/2 - 1}
+	if err := f.Announce(&l); err != nil {
+		t.Error(err)
+	}
+	if err := f.Announce(&l); err == nil {
+		t.Error("a folder has a number that is too high")
 	}
 }
 
