@@ -66,17 +66,18 @@ func (f *folder) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (f *folder) open(name string) (*os.File, fs.FileInfo, error) {
 	missing := &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
 	if name != "." {
+		way := ""
 		for part := range strings.SplitSeq(name, "/") {
-			if strings.HasPrefix(part, ".") {
+			way = path.Join(way, part)
+			// A root follows links that stay below it, and so to what is hidden.
+			info, err := f.root.Lstat(way)
+			if strings.HasPrefix(part, ".") || err == nil && info.Mode().Type() == fs.ModeSymlink {
 				return nil, nil, missing
 			}
 		}
 	}
-	file, err := f.root.OpenFile(name, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	file, err := f.root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
-		if errors.Is(err, syscall.ELOOP) {
-			err = missing
-		}
 		return nil, nil, err
 	}
 	info, err := file.Stat()

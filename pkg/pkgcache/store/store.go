@@ -106,7 +106,7 @@ func (s *Store) Get(key string) (*Object, error) {
 	if err := CheckKey(key); err != nil {
 		return nil, err
 	}
-	f, err := s.root.OpenFile(key, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	f, err := s.root.OpenFile(key, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		if errors.Is(err, syscall.ELOOP) || errors.Is(err, syscall.ENOTDIR) {
 			err = &fs.PathError{Op: "open", Path: key, Err: fs.ErrNotExist}
@@ -114,8 +114,12 @@ func (s *Store) Get(key string) (*Object, error) {
 		return nil, err
 	}
 	info, err := f.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = &fs.PathError{Op: "open", Path: key, Err: fs.ErrNotExist}
+	if err == nil {
+		// A root follows links that stay below it, whatever the flags say.
+		there, gone := s.root.Lstat(key)
+		if gone != nil || !os.SameFile(there, info) || !info.Mode().IsRegular() {
+			err = &fs.PathError{Op: "open", Path: key, Err: fs.ErrNotExist}
+		}
 	}
 	if err != nil {
 		f.Close()
