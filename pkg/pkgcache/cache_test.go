@@ -380,6 +380,45 @@ func TestLoop(t *testing.T) {
 	if a := h.get(t, "/f.tar", "Via", "1.1 other, 1.1 test"); a.StatusCode != http.StatusLoopDetected {
 		t.Errorf("%d", a.StatusCode)
 	}
+	if a := h.get(t, "/f.tar", "Via", strings.Repeat("1.1 other, ", 100)+"1.1 other"); a.StatusCode != http.StatusLoopDetected {
+		t.Errorf("after a hundred others: %d", a.StatusCode)
+	}
+	for _, at := range []string{"gopher://host/x", "file:///etc/passwd", "http:///x"} {
+		w := httptest.NewRecorder()
+		r := httptest.NewRequest(http.MethodGet, "http://host/x", nil)
+		r.URL, _ = url.Parse(at)
+		if h.ServeHTTP(w, r); w.Code != http.StatusBadRequest || h.asked.Load() != 0 {
+			t.Errorf("%s: %d", at, w.Code)
+		}
+	}
+}
+
+// TestTunnel: CONNECT leads where the configuration allows it, and nowhere else.
+func TestTunnel(t *testing.T) {
+	far := httptest.NewTLSServer(content(text, `"v1"`))
+	defer far.Close()
+	for _, allowed := range []string{"", "other.example:443", far.Listener.Addr().String()} {
+		h := newHouse(t)
+		if allowed != "" {
+			h.Tunnel = func(to string) bool { return to == allowed }
+		}
+		via := far.Client().Transport.(*http.Transport).Clone()
+		via.Proxy, via.DisableKeepAlives = h.client.Transport.(*http.Transport).Proxy, true
+		resp, err := (&http.Client{Transport: via}).Get(far.URL)
+		if allowed != far.Listener.Addr().String() {
+			if err == nil || !strings.Contains(err.Error(), "Forbidden") {
+				t.Errorf("%q is allowed: %v", allowed, err)
+			}
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := io.ReadAll(resp.Body)
+		if resp.Body.Close(); err != nil || !bytes.Equal(got, text) {
+			t.Errorf("%d bytes came, %v", len(got), err)
+		}
+	}
 }
 
 func TestReach(t *testing.T) {

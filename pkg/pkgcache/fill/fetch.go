@@ -332,7 +332,7 @@ func parseContentRange(s string) (first, total int64, ok bool) {
 	if all != "*" {
 		total, err3 = strconv.ParseInt(all, 10, 64)
 	}
-	if err1 != nil || err2 != nil || err3 != nil || first < 0 || last < first || all != "*" && last >= total {
+	if err1 != nil || err2 != nil || err3 != nil || last < first || all != "*" && last >= total {
 		return 0, 0, false
 	}
 	return first, total, true

@@ -370,11 +370,36 @@ func TestNoRoom(t *testing.T) {
 func TestContentRange(t *testing.T) {
 	for s, want := range map[string][2]int64{
 		"bytes 5-9/10": {5, 10}, "bytes 0-0/*": {0, -1}, "5-9/10": {}, "bytes 9-5/10": {}, "bytes 5-10/10": {}, "bytes -5-9/10": {},
-		"": {}, "bytes */10": {}, "bytes 5-99999999999999999999/*": {},
+		"": {}, "bytes */10": {}, "bytes 0-0/x": {}, "bytes 0-0/": {}, "bytes x-1/2": {}, "bytes 0-x/2": {}, "bytes 5-99999999999999999999/*": {},
 	} {
 		first, total, ok := parseContentRange(s)
 		if ok != (want != [2]int64{}) || ok && (first != want[0] || total != want[1]) {
 			t.Errorf("%q: %d, %d, %v", s, first, total, ok)
+		}
+	}
+}
+
+// TestSameFile: what comes as the rest of a file is taken for that only where
+// nothing that the server says is against it.
+func TestSameFile(t *testing.T) {
+	e := &fetch{have: 10, meta: store.Meta{Length: 100, ETag: `"one"`, LastModified: "Sun, 09 Sep 2001 01:46:40 GMT"}}
+	for _, tt := range []struct {
+		span, etag, modified string
+		want                 bool
+	}{
+		{"bytes 10-99/100", e.meta.ETag, e.meta.LastModified, true},
+		{"bytes 10-99/100", "", "", true},
+		{"bytes 10-99/*", "", "", true},
+		{"", "", "", false},
+		{"bytes 9-99/100", "", "", false},
+		{"bytes 11-99/100", "", "", false},
+		{"bytes 10-100/101", "", "", false},
+		{"bytes 10-99/100", `"two"`, "", false},
+		{"bytes 10-99/100", "", "Sun, 09 Sep 2001 01:46:41 GMT", false},
+	} {
+		resp := &http.Response{Header: http.Header{"Content-Range": {tt.span}, "Etag": {tt.etag}, "Last-Modified": {tt.modified}}}
+		if got := e.sameFile(resp); got != tt.want {
+			t.Errorf("%+v: %v", tt, got)
 		}
 	}
 }

@@ -148,6 +148,24 @@ func TestUnknownPreset(t *testing.T) {
 	}
 }
 
+// TestBadGroups: a group has a name that is one, and its mirrors have addresses
+// without anything that would be lost.
+func TestBadGroups(t *testing.T) {
+	for _, name := range []string{"", "/", "..", "a/../b"} {
+		if _, err := NewGroup(name, nil, nil); err == nil {
+			t.Errorf("%q is a group's name", name)
+		}
+	}
+	for _, at := range []string{"", "http:///x", "gopher://host/x", "file:///etc", "http://host/x?a=b", "http://host/x#a", "http://joe:secret@host/x"} {
+		if _, err := NewGroup("g", []string{at}, nil); err == nil {
+			t.Errorf("%q is a member", at)
+		}
+		if _, err := NewGroup("g", nil, []string{at}); err == nil {
+			t.Errorf("%q is an upstream", at)
+		}
+	}
+}
+
 // Whatever is asked for, a key that the store takes is one below its folder, and
 // the same question has the same answer; so also for the name that portage gives
 // a file (X-Unique-Cache-Name), which is never one in another folder.

@@ -209,3 +209,15 @@ func zipped(text string) string {
 func encoded(as, body string) string {
 	return fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Encoding: %s\r\nContent-Length: %d\r\n\r\n%s", as, len(body), body)
 }
+
+func TestTunnelNames(t *testing.T) {
+	s := &Service{set: &settings.Settings{Connect: []string{"h.example:443", "*.ok.example:443"}}}
+	for to, want := range map[string]bool{
+		"h.example:443": true, "H.Example:443": true, "h.example:22": false, "a.h.example:443": false, "a.ok.example:443": true, "a.b.OK.example:443": true,
+		"ok.example:443": false, "evilok.example:443": false, "a.ok.example:22": false, "a.ok.example:443.evil.example:443": false, "": false,
+	} {
+		if got := s.tunnel(to); got != want {
+			t.Errorf("%q: %v", to, got)
+		}
+	}
+}

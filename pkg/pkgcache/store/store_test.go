@@ -121,6 +121,7 @@ func TestGetRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, err := range []error{
+		os.WriteFile(s.Dir()+"/file", nil, 0o644), os.Symlink("file", s.Dir()+"/near"), syscall.Mkfifo(s.Dir()+"/fifo", 0o600),
 		os.Symlink(outside, s.Dir()+"/link"), os.Symlink("/", s.Dir()+"/root"), os.Mkdir(s.Dir()+"/dir", 0o755),
 		os.WriteFile(s.Dir()+"/.hidden", nil, 0o644),
 	} {
@@ -129,7 +130,7 @@ func TestGetRefuses(t *testing.T) {
 		}
 	}
 	for _, key := range []string{
-		"link", "root" + outside, "dir", ".hidden", "", "/etc/passwd", "../" + filepath.Base(outside), "a/../b", "a//b", "a/", "a\nb",
+		"link", "near", "fifo", "file/x", "a\x7fb", "root" + outside, "dir", ".hidden", "", "/etc/passwd", "../" + filepath.Base(outside), "a/../b", "a//b", "a/", "a\nb",
 		strings.Repeat("x", 256), strings.Repeat("x/", 2000) + "x", ".cache/meta",
 	} {
 		o, err := s.Get(key)
@@ -137,6 +138,40 @@ func TestGetRefuses(t *testing.T) {
 			o.Close()
 			t.Errorf("%q is served", key)
 		}
+	}
+	for _, key := range []string{"near", "fifo", "dir", "file/x", "none"} {
+		if _, err := s.Get(key); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%q: %v, want that there is none", key, err)
+		}
+	}
+}
+
+// TestResumeRefuses: a part that is longer than its file, or another file's, is
+// not gone on with.
+func TestResumeRefuses(t *testing.T) {
+	s := open(t)
+	for key, length := range map[string]int64{"f": 2, "g": 10} {
+		p, err := s.Begin(key, Meta{ETag: `"x"`, Length: length})
+		if err == nil {
+			_, err = p.Write([]byte("hel"))
+		}
+		if err = errors.Join(err, p.Keep(), p.File().Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	part := func(key string) string { return filepath.Join(s.Dir(), aside("part", key)) }
+	if err := errors.Join(os.MkdirAll(filepath.Dir(part("h")), 0o755), os.Link(part("g"), part("h")), os.Link(part("g")+".json", part("h")+".json")); err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range []string{"f", "h"} {
+		if _, err := s.Resume(key); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s: %v", key, err)
+		}
+	}
+	if p, err := s.Resume("g"); err != nil || p.Have() != 3 {
+		t.Errorf("%+v, %v", p, err)
+	} else {
+		p.File().Close()
 	}
 }
 
