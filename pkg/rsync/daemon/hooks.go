@@ -174,9 +174,14 @@ func (h hooks) allow(ctx context.Context, args []string) string {
 	}
 }
 
-// after runs "post-xfer exec" with the session's exit code.
+// after runs "post-xfer exec" with the session's exit code
+// (clientserver.c:rsync_module).
 func (h hooks) after(ctx context.Context, exit int) {
-	more := []string{"RSYNC_EXIT_STATUS=" + strconv.Itoa(exit), "RSYNC_RAW_STATUS=" + strconv.Itoa(exit<<8)}
+	raw := exit << 8
+	if exit < 0 {
+		raw = h.session.raw
+	}
+	more := []string{"RSYNC_EXIT_STATUS=" + strconv.Itoa(exit), "RSYNC_RAW_STATUS=" + strconv.Itoa(raw)}
 	status, err := h.run(ctx, h.module.PostXferExec, more, nil, nil)
 	h.failed("post-xfer exec", status, err)
 }

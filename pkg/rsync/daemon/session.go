@@ -39,7 +39,8 @@ type session struct {
 	until   time.Time   // when the client must have got to its transfer
 	number  uint64      // of the session
 	early5k []byte      // what the client has for "early exec"
-	exit    proto.Exit  // the session's code
+	exit    proto.Exit  // the session's code, -1 if its worker was killed
+	raw     int         // how the kernel says that, -1 if it is not known
 	settle  func() bool // says that it has; false: it must go
 	handed  bool        // a worker goes on with it
 	asked   bool        // its client has said what it wants

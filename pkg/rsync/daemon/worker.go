@@ -85,6 +85,13 @@ func (c *session) hand(ctx context.Context, t task, who identity, in jail) error
 		c.exit = proto.Exit(ended.ExitCode())
 		return nil // the worker has said why
 	}
+	if err != nil {
+		c.exit, c.raw = -1, -1
+		var ended *exec.ExitError
+		if errors.As(err, &ended) {
+			c.raw = int(ended.Sys().(syscall.WaitStatus))
+		}
+	}
 	return err
 }
 

@@ -7,6 +7,8 @@ import (
 	"net"
 	"os"
 	"os/user"
+	"regexp"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -117,6 +119,36 @@ func TestWorkerEnds(t *testing.T) {
 	p.must(s.stop())
 	if d := time.Since(began); d > 5*time.Second {
 		t.Errorf("stopping took %v", d)
+	}
+}
+
+// TestWorkerKilled: the last command hears of a worker that was killed what C rsync's
+// has it hear.
+func TestWorkerKilled(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Log("an ordinary user has no workers")
+		return
+	}
+	p := newPlace(t).write(map[string]string{"mod/big": strings.Repeat("x", 20<<20)})
+	s := p.ours(p.conf("[mod]\npath = @DIR@/mod\nuid = nobody\nlog file = @DIR@/mod.log\n"+
+		"post-xfer exec = echo $RSYNC_EXIT_STATUS $RSYNC_RAW_STATUS > @DIR@/post\n"), nil)
+	conn := dial(t, s.addr)
+	send(t, conn, pullOf("big", 1))
+	readUntil(t, conn, "xxxxxxxx")
+	line := regexp.MustCompile(`\[(\d+)\] rsync on `).FindStringSubmatch(p.read("mod.log"))
+	if line == nil {
+		t.Fatalf("the worker has not written its line:\n%s", p.read("mod.log"))
+	}
+	pid, err := strconv.Atoi(line[1])
+	p.must(err)
+	if pid == os.Getpid() {
+		t.Fatal("it is served by no worker")
+	}
+	p.must(syscall.Kill(pid, syscall.SIGKILL))
+	eventually(p, "the last command", func() bool { return strings.HasSuffix(p.read("post"), "\n") })
+	if got := p.read("post"); got != "-1 9\n" {
+		t.Errorf("exit status and raw status are %q", got)
 	}
 }
 
