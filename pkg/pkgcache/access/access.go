@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"regexp"
 	"strings"
+	"sync"
 )
 
 // List is a set of addresses. The zero value holds this machine only.
@@ -30,7 +31,7 @@ func (l *List) Add(s string) error {
 		l.prefixes = append(l.prefixes, netip.PrefixFrom(a, a.BitLen()))
 		return nil
 	}
-	if !pattern.MatchString(s) {
+	if !pattern().MatchString(s) {
 		return fmt.Errorf("%q is no address: write one as 10.13.18.7, 10.13.18.0/24, 10.13.18.* or 2001:db8::/32", s)
 	}
 	// Anchored as a whole: 10.13.18.1 must not admit 10.13.18.199.
@@ -44,7 +45,7 @@ func (l *List) Add(s string) error {
 }
 
 // pattern is four groups of digits and wildcards.
-var pattern = regexp.MustCompile(`^[0-9*?]{1,5}(?:\.[0-9*?]{1,5}){3}$`)
+var pattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9*?]{1,5}(?:\.[0-9*?]{1,5}){3}$`) })
 
 // Allows reports whether an address is in the list. Loopback always is.
 func (l *List) Allows(a netip.Addr) bool {

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"path"
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -26,14 +25,14 @@ const (
 var (
 	// An index of packages, by name or by hash; Contents and translations have
 	// other folders.
-	aptIndex   = regexp.MustCompile(`^(.*/)?(?:Packages|Sources)(?:\.gz|\.xz|\.bz2|\.zst)?$`)
-	aptByHash  = regexp.MustCompile(`^(.*/)?dists/.+/(?:binary-[^/]+|source)/by-hash/[^/]+/[0-9a-f]+$`)
-	aptRelease = regexp.MustCompile(`^(.*/)?(?:In)?Release$`)
+	aptIndex   = onUse(`^(.*/)?(?:Packages|Sources)(?:\.gz|\.xz|\.bz2|\.zst)?$`)
+	aptByHash  = onUse(`^(.*/)?dists/.+/(?:binary-[^/]+|source)/by-hash/[^/]+/[0-9a-f]+$`)
+	aptRelease = onUse(`^(.*/)?(?:In)?Release$`)
 )
 
 // IsList reports whether a file of the cache is a list of others.
 func IsList(key string) bool {
-	return aptIndex.MatchString(key) || aptByHash.MatchString(key) || aptRelease.MatchString(key)
+	return aptIndex().MatchString(key) || aptByHash().MatchString(key) || aptRelease().MatchString(key)
 }
 
 // unpack finds out by its first bytes how an index is packed.

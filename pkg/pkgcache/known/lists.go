@@ -102,7 +102,7 @@ func (l *Lists) Note(key string) error {
 	if stale || ok && old.mod.Equal(o.ModTime) {
 		return nil
 	}
-	isRelease := aptRelease.MatchString(key)
+	isRelease := aptRelease().MatchString(key)
 	var t *table
 	if isRelease {
 		t, err = readRelease(key, o)
@@ -189,11 +189,11 @@ func (l *Lists) Watch(ctx context.Context, every time.Duration) {
 
 // bySum are files that are called by their own sum: apt's indexes by hash and
 // rpm's metadata.
-var bySum = regexp.MustCompile(`(?:/by-hash/(SHA256|SHA512)/([0-9a-f]{64,128})|/repodata/([0-9a-f]{64}|[0-9a-f]{128})-[^/]+)$`)
+var bySum = onUse(`(?:/by-hash/(SHA256|SHA512)/([0-9a-f]{64,128})|/repodata/([0-9a-f]{64}|[0-9a-f]{128})-[^/]+)$`)
 
 // Sums returns what the file of a key must be, nil if nobody knows.
 func (l *Lists) Sums(key string) *fill.Sums {
-	if m := bySum.FindStringSubmatch(key); m != nil {
+	if m := bySum().FindStringSubmatch(key); m != nil {
 		sum := m[2] + m[3]
 		alg := map[int]string{64: "SHA256", 128: "SHA512"}[len(sum)]
 		if alg != "" && (m[1] == "" || m[1] == alg) {
@@ -222,13 +222,13 @@ func (l *Lists) Reference(key string) Reference {
 
 // distfile is Gentoo's name of a key: what lies in a folder distfiles, in
 // whatever layout, or in a cache that keeps names only.
-var distfileKey = regexp.MustCompile(`^(?:(?:.*/)?distfiles/(?:[0-9a-f]{2}/)?)?([^/]+)$`)
+var distfileKey = onUse(`^(?:(?:.*/)?distfiles/(?:[0-9a-f]{2}/)?)?([^/]+)$`)
 
 func (l *Lists) find(key string) (*fill.Sums, Reference) {
 	key = strings.Split(key, "?")[0]
 	l.mu.RLock()
 	defer l.mu.RUnlock()
-	if m := distfileKey.FindStringSubmatch(key); m != nil && l.gentoo != nil {
+	if m := distfileKey().FindStringSubmatch(key); m != nil && l.gentoo != nil {
 		if s, listed := l.gentoo.find(m[1]); listed {
 			return s, Listed
 		}
@@ -282,4 +282,10 @@ func (l *Lists) findByHash(key string) (*fill.Sums, Reference) {
 		r = Unlisted
 	}
 	return nil, r
+}
+
+// onUse compiles an expression when it is asked for: this program is many, most
+// of which start often, end soon and are no cache.
+func onUse(expr string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expr) })
 }
