@@ -41,7 +41,6 @@ type cli struct {
 	Start     startCmd     `cmd:"" help:"Do in the background what the player's role asks for; the boot hook runs this."`
 
 	Inside insideCmd `cmd:"" hidden:"" help:"Serve where daemon chroot says; started by serve."`
-	Worker workerCmd `cmd:"" hidden:"" help:"Serve one session as another user; started by serve."`
 }
 
 // streams are where a verb reads and writes.

@@ -13,6 +13,9 @@ import (
 var version = "unversioned"
 
 func main() {
+	if len(os.Args) > 1 && os.Args[0] == workerName && os.Args[1] == workerVerb {
+		os.Exit(beWorker(os.Args[2:], os.Stderr)) // a client waits
+	}
 	ends := []os.Signal{syscall.SIGTERM, syscall.SIGINT}
 	serving := len(os.Args) > 1 && os.Args[1] == "serve" && !hangupEnds()
 	if !signal.Ignored(syscall.SIGHUP) && !serving { // nohup and "trap '' HUP" mean it

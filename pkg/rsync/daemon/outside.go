@@ -232,7 +232,7 @@ func hire(files []*os.File, args []string) {
 	answer, err := unixConn(files[2])
 	if err == nil {
 		defer answer.Close()
-		err = cmd.Start()
+		err = startWorker(cmd)
 	}
 	closeAll(files)
 	if answer == nil {

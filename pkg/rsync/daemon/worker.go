@@ -7,11 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"os"
 	"os/exec"
 	"reflect"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -45,6 +45,8 @@ type Job struct {
 	// Hello is what is left of the time that the client has for getting to
 	// its transfer.
 	Hello time.Duration
+	// Processors is how many the worker may use once it has work for them.
+	Processors int
 	// Convert says that there is a name converter, and Names, not part of the job's
 	// text, is the way to it: the worker's descriptor 4.
 	Convert bool
@@ -74,7 +76,7 @@ func (c *session) hand(ctx context.Context, t task, who identity, in jail) error
 	err = c.Worker(ctx, f, Job{
 		Module: *t.module, Args: t.args, Refusal: t.refusal, TrimLinks: t.trimLinks, Version: c.caps.Version, Early: early, Umask: c.Umask,
 		From: c.who.text, Host: c.who.name, User: c.user,
-		UID: who.UID, GID: who.GID, Groups: who.Groups, Chroot: in.dir, ChrootTry: in.expend, Hello: time.Until(c.until), Log: log,
+		UID: who.UID, GID: who.GID, Groups: who.Groups, Chroot: in.dir, ChrootTry: in.expend, Hello: time.Until(c.until), Log: log, Processors: runtime.GOMAXPROCS(0),
 		Convert: t.names != nil, Names: t.names,
 	})
 	var ended interface {
@@ -149,11 +151,11 @@ const workerGrace = 3 * time.Second
 
 // Spawn runs a worker: this program again, with args, which must lead it to
 // [Work]. It gets the job on its standard input, which stays open as long as
-// the session may go on, the connection as descriptor 3, a name converter as 4, and stderr (or the
-// module's own log file) for its log. Of the environment it gets TZ, GOGC and
-// GOMEMLIMIT. Spawn returns when the worker has ended; when ctx ends, the
-// worker is told to end by closing its standard input, and killed if it does
-// not. Should this process die, its workers end as well.
+// the session may go on, the connection as descriptor 3, a name converter as 4, and
+// stderr (or the module's own log file) for its log. Of the environment it gets TZ,
+// GOGC and GOMEMLIMIT, and a GOMAXPROCS of 1 to begin with. Spawn returns when the
+// worker has ended; when ctx ends, the worker is told to end by closing its standard
+// input, and killed if it does not. Should this process die, its workers end as well.
 func Spawn(ctx context.Context, conn *os.File, job Job, stderr io.Writer, args ...string) error {
 	text, err := job.encode()
 	if err != nil {
@@ -174,7 +176,7 @@ func Spawn(ctx context.Context, conn *os.File, job Job, stderr io.Writer, args .
 	}
 	cmd.Cancel = stdin.Close
 	cmd.WaitDelay = workerGrace
-	if err := cmd.Start(); err != nil {
+	if err := startWorker(cmd); err != nil {
 		stdin.Close()
 		return fmt.Errorf("start a worker for module %q: %w", job.Module.Name, err)
 	}
@@ -183,18 +185,6 @@ func Spawn(ctx context.Context, conn *os.File, job Job, stderr io.Writer, args .
 		return fmt.Errorf("worker for module %q: %w", job.Module.Name, errors.Join(err, writeErr))
 	}
 	return nil
-}
-
-// workerCommand is this program again.
-func workerCommand(ctx context.Context, args []string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, "/proc/self/exe", args...)
-	cmd.Args[0], cmd.Dir, cmd.Env = "empegsync", "/", []string{}
-	for _, name := range []string{"TZ", "GOGC", "GOMEMLIMIT"} {
-		if v, ok := os.LookupEnv(name); ok {
-			cmd.Env = append(cmd.Env, name+"="+v)
-		}
-	}
-	return cmd
 }
 
 // encode writes the job as one JSON value. Paths and names may hold any bytes,
@@ -289,46 +279,4 @@ func eachString(v reflect.Value, f func(string) (string, error)) error {
 		v.Set(list)
 	}
 	return nil
-}
-
-// Work is the worker's side of [Spawn]: it reads the job from in, opens the
-// module, becomes the module's user for good and serves the session on conn,
-// which it leaves open. It ends early when ctx does or in is closed. What
-// happens in the session goes to log; the error is about the job only. exit is
-// the code that the process must end with.
-func Work(ctx context.Context, in io.Reader, conn net.Conn, log *slog.Logger) (exit int, err error) {
-	job, err := readJob(in)
-	if err != nil {
-		return int(proto.ExitIPC), err
-	}
-	caps, err := proto.New(job.Version)
-	if err != nil {
-		return int(proto.ExitIPC), fmt.Errorf("read the worker's job: %w", err)
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	go func() {
-		_, _ = io.Copy(io.Discard, in) // whatever ends it: the daemon has let go
-		cancel()
-	}()
-	s := &Server{Log: log, Umask: job.Umask}
-	who := newCaller(job.From)
-	who.name, who.asked = job.Host, true
-	c := &session{
-		Server: s, conn: conn, who: who, user: job.User, caps: caps, until: time.Now().Add(job.Hello),
-		log: log.With("from", job.From, "module", job.Module.Name), settle: func() bool { return true }, asked: true,
-	}
-	c.whole(ctx, func() error {
-		c.grow(job.Early)
-		t := task{module: &job.Module, args: job.Args, refusal: job.Refusal, trimLinks: job.TrimLinks}
-		if job.Convert {
-			t.names = os.NewFile(4, "name converter")
-		}
-		err := c.serve(ctx, t, func() *switchError { return job.become(c.log) })
-		if err != nil {
-			c.exit = proto.ExitCode(err)
-		}
-		return err
-	})
-	return int(c.exit), nil
 }
