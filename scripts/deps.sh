@@ -13,6 +13,7 @@ ssh|openssh-client|required|the way to it
 qemu-arm|qemu-user|required|runs the ARM binary
 shellcheck|shellcheck|required|make lint reads the scripts with it
 unshare|util-linux|required|the demo makes a namespace of its own with it
+strace|strace|required|shows in what order programs write, sync and rename
 faketime|faketime|required|hosts whose clocks are wrong, for synk
 ip|iproute2|optional|gives that namespace an address
 gcc|gcc|required|the race detector links with it

@@ -85,7 +85,7 @@ func (g *generator) keep(index int32, e *filelist.Entry, p string, have rootfs.I
 	if g.opt.DryRun {
 		return
 	}
-	g.upToDate(index, e, p)
+	g.stays(index, e, p)
 	m := g.meta(e, have, true)
 	if !g.timeDiffers(e, &have) {
 		m.Fields &^= rootfs.FieldMtime

@@ -173,7 +173,11 @@ func (r *receiver) copyFile(root *rootfs.Root, p, name string, m rootfs.Meta) er
 		return err
 	}
 	defer from.Close()
-	return r.fill(root, name, from, func(t *rootfs.Temp) error { return t.SetMetadata(m) })
+	err = r.fill(root, name, from, func(t *rootfs.Temp) error { return t.SetMetadata(m) })
+	if err != nil {
+		return err
+	}
+	return r.syncName(root, name) // before the file itself is written into, or replaced
 }
 
 // copyOf makes a backup of a file that is going to be written into.

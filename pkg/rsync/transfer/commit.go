@@ -38,6 +38,9 @@ type finished struct {
 	part  *part
 	index int32
 	entry *filelist.Entry
+
+	away   bool // with --fsync: it is on another file system than the destination's
+	placed bool // it has its name
 }
 
 // Limits of what may wait, which also bound the open files.
@@ -96,20 +99,31 @@ func (c *committer) flushLocked() error {
 			return err
 		}
 	}
-	for _, f := range c.waiting {
+	for i := range c.waiting {
+		f := &c.waiting[i]
 		if err := c.replaced(f.path, f.redo); err != nil {
 			return err
 		}
-		err := c.put(f, c.root)
-		if err != nil {
+		if err := c.put(*f, c.root); err != nil {
 			c.failFile("rename to %q failed: %v", f.path, reason(err))
-		} else {
-			if f.done != nil {
-				f.done()
-			}
-			c.success(f.index, f.path)
+			continue
 		}
-		c.settle(f.part, f.entry, err == nil)
+		if err := c.named(*f); err != nil {
+			return err
+		}
+		f.placed = true
+		if f.done != nil {
+			f.done()
+		}
+	}
+	if err := c.settled(); err != nil {
+		return err
+	}
+	for _, f := range c.waiting {
+		if f.placed {
+			c.confirm(f.index, f.path)
+		}
+		c.settle(f.part, f.entry, f.placed)
 	}
 	clear(c.waiting) // nothing of a finished part is to stay
 	c.waiting = c.waiting[:0]
@@ -179,25 +193,6 @@ func (c *committer) replaced(p string, redo bool) error {
 	}
 	if _, err := c.backups.keep(p, false); err != nil {
 		return proto.Failf(proto.ExitFileIO, "make a backup of %q: %w", p, reason(err))
-	}
-	return nil
-}
-
-// sync makes the waiting files durable: a single one by itself, several with
-// their file system.
-func (c *committer) sync() error {
-	var err error
-	if len(c.waiting) == 1 || c.temps != nil || c.partials != nil {
-		for _, f := range c.waiting {
-			if err == nil {
-				err = f.held.Sync()
-			}
-		}
-	} else {
-		err = c.root.SyncFS()
-	}
-	if err != nil {
-		return proto.Failf(proto.ExitFileIO, "sync before renaming %q: %w", c.waiting[0].path, reason(err))
 	}
 	return nil
 }

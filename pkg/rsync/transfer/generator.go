@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"sync"
 	"syscall"
 	"time"
 
@@ -41,6 +42,8 @@ type generator struct {
 	asked          int     // requests so far
 	plain          bool    // see isPlain
 	near           similar // for --fuzzy
+	past           sync.Once
+	pastErr        error // of making durable what was there
 
 	// With a list that comes in parts:
 	walked int32     // where the last one starts that has been gone through

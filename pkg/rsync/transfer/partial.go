@@ -99,6 +99,7 @@ type delayed struct {
 // update puts the files that have waited into their places
 // (receiver.c:handle_delayed_updates).
 func (f *fileReceiver) update() error {
+	placed := f.delayed[:0]
 	for _, d := range f.delayed {
 		if err := f.commit.replaced(d.path, false); err != nil {
 			return err
@@ -108,7 +109,15 @@ func (f *fileReceiver) update() error {
 			continue
 		}
 		f.dropPartialDir(d.from)
-		f.success(d.index, d.path)
+		placed = append(placed, d)
+	}
+	if len(placed) > 0 {
+		if err := f.settled(); err != nil {
+			return err
+		}
+	}
+	for _, d := range placed {
+		f.confirm(d.index, d.path)
 	}
 	f.delayed = nil
 	return nil

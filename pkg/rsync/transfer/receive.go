@@ -80,6 +80,7 @@ type receiver struct {
 
 	change    sync.Once
 	changeErr error
+	changed   atomic.Bool
 
 	mu      sync.Mutex
 	created int // both
@@ -127,6 +128,9 @@ func (r *receiver) run(ctx context.Context) error {
 		return err
 	}
 	if err := r.both(ctx); err != nil {
+		return err
+	}
+	if err := r.endDurably(); err != nil {
 		return err
 	}
 	return r.finish()
@@ -267,6 +271,7 @@ func (r *receiver) resolveFile(p string) error {
 // beforeChange calls the hook once; its error stays.
 func (r *receiver) beforeChange() error {
 	r.change.Do(func() {
+		r.changed.Store(true)
 		if r.dest.BeforeChange != nil {
 			r.changeErr = r.dest.BeforeChange()
 		}

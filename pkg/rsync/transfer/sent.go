@@ -20,9 +20,21 @@ import (
 // index, and the device and inode of the file at the destination.
 const sameFile = 4 + 8 + 8
 
-// success tells the sender that an entry is in its place (util1.c:
-// send_msg_success). What cannot be told stays at the source.
+// success tells the sender that an entry has got its place.
 func (r *receiver) success(index int32, p string) {
+	if r.opt.RemoveSource == options.RemoveNone || r.opt.DryRun {
+		return
+	}
+	if err := r.syncName(r.root, p); err != nil {
+		r.failFile("sync the folder of %q failed: %v", p, reason(err))
+		return
+	}
+	r.confirm(index, p)
+}
+
+// confirm tells the sender that an entry is in its place for good (util1.c:
+// send_msg_success). What cannot be told stays at the source.
+func (r *receiver) confirm(index int32, p string) {
 	if r.opt.RemoveSource == options.RemoveNone || r.opt.DryRun {
 		return
 	}
@@ -39,7 +51,23 @@ func (r *receiver) success(index int32, p string) {
 	r.wake()
 }
 
-// upToDate is success for what was there, or needed no data from the sender.
+// stays is success for what was there. If a killed run has put it there, the disk
+// may not know it yet.
+func (g *generator) stays(index int32, e *filelist.Entry, p string) {
+	if g.opt.RemoveSource != options.RemoveSource || g.opt.DryRun || e.IsDir() {
+		return
+	}
+	g.past.Do(func() {
+		if g.pastErr = g.settled(); g.pastErr != nil {
+			g.failFile("%v", g.pastErr)
+		}
+	})
+	if g.pastErr == nil {
+		g.confirm(index, p)
+	}
+}
+
+// upToDate is success for what needed no data from the sender.
 func (g *generator) upToDate(index int32, e *filelist.Entry, p string) {
 	if g.opt.RemoveSource == options.RemoveSource && !e.IsDir() {
 		g.success(index, p)
