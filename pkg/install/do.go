@@ -80,14 +80,7 @@ func (a Remove) do(ap *applier) error {
 		ap.later = append(ap.later, a.Name)
 		return nil
 	}
-	dir, err := ap.folderOf(a.Name)
-	if err != nil {
-		return err
-	}
-	if err := removeIfThere(ap.tree, path.Join(dir, path.Base(a.Name))); err != nil {
-		return err
-	}
-	return ap.sync(dir)
+	return ap.remove(a.Name)
 }
 
 func (a RemoveFolder) do(ap *applier) error {
@@ -95,11 +88,16 @@ func (a RemoveFolder) do(ap *applier) error {
 		ap.folder = true
 		return nil
 	}
-	dir, err := ap.folderOf(a.Name)
+	return ap.remove(a.Name)
+}
+
+// remove takes a name away, for good.
+func (ap *applier) remove(name string) error {
+	dir, err := ap.folderOf(name)
 	if err != nil {
 		return err
 	}
-	if err := removeIfThere(ap.tree, path.Join(dir, path.Base(a.Name))); err != nil {
+	if err := removeIfThere(ap.tree, path.Join(dir, path.Base(name))); err != nil {
 		return err
 	}
 	return ap.sync(dir)
