@@ -2,8 +2,6 @@ package daemon
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -287,7 +285,7 @@ func (c *session) agree(ctx context.Context, t *served, job task) error {
 	}
 	t.agreed, err = proc.Setup{
 		Caps: c.caps, Server: true, Sender: opt.Sender, Choice: opt.ChecksumChoice, Lists: opt.Checksum,
-		Letters: opt.ClientInfo, Seed: seed(opt),
+		Letters: opt.ClientInfo, Seed: proc.Seed(opt),
 		IncRecurse: opt.MayIncRecurse(opt.Sender),
 		Messages:   opt.RemoveSource != options.RemoveNone,
 	}.WithCompression(opt).Run(c.r, c.w)
@@ -333,16 +331,6 @@ func letters(args []string) string {
 		}
 	}
 	return ""
-}
-
-// seed returns the checksum seed: what the client asks for, or chance.
-func seed(opt *options.Options) int32 {
-	if opt.ChecksumSeed != 0 {
-		return opt.ChecksumSeed
-	}
-	var b [4]byte
-	_, _ = rand.Read(b[:]) // never fails
-	return int32(binary.LittleEndian.Uint32(b[:]) | 1)
 }
 
 func isDir(name string) bool {

@@ -2,8 +2,6 @@ package server
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -113,7 +111,7 @@ func (c *active) shake() error {
 	}
 	c.a, err = session.Setup{
 		Caps: caps.OverShell(), Server: true, Sender: c.Options.Sender, Choice: c.Options.ChecksumChoice,
-		Lists: c.Options.Checksum, Letters: c.Options.ClientInfo, Seed: seed(c.Options),
+		Lists: c.Options.Checksum, Letters: c.Options.ClientInfo, Seed: session.Seed(c.Options),
 		IncRecurse: c.Options.MayIncRecurse(c.Options.Sender), SumList: c.SumList, CompressList: c.CompressList,
 		Messages: c.Options.RemoveSource != options.RemoveNone,
 	}.WithCompression(c.Options).Run(c.r, c.w)
@@ -297,13 +295,3 @@ func (c *active) Deleted(string, uint32) {}
 
 // Message implements transfer.Observer.
 func (c *active) Message(proto.Tag, string) {}
-
-// seed returns the checksum seed: what the client asks for, or chance.
-func seed(opt *options.Options) int32 {
-	if opt.ChecksumSeed != 0 {
-		return opt.ChecksumSeed
-	}
-	var b [4]byte
-	_, _ = rand.Read(b[:]) // never fails
-	return int32(binary.LittleEndian.Uint32(b[:]) | 1)
-}

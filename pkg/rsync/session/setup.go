@@ -1,6 +1,8 @@
 package session
 
 import (
+	"crypto/rand"
+	"encoding/binary"
 	"fmt"
 	"strings"
 
@@ -41,6 +43,16 @@ type Setup struct {
 	// Server only: the letters that the client has shown, and the seed.
 	Letters string
 	Seed    int32
+}
+
+// Seed returns the seed that a server gives: what the client asks for, or chance.
+func Seed(opt *options.Options) int32 {
+	if opt.ChecksumSeed != 0 {
+		return opt.ChecksumSeed
+	}
+	var b [4]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return int32(binary.LittleEndian.Uint32(b[:]) | 1)
 }
 
 // Agreed is the outcome.
