@@ -34,19 +34,11 @@ func (s *sender) sendFile(it item, e *filelist.Entry, sig *delta.Signature, lim 
 	s.noteItem(e, it)
 	s.stats.Transferred++
 	s.stats.TransferredSize += info.Size
-	s.scratch = s.appendItem(s.scratch[:0], it)
-	if s.Batch != nil && s.opt.OnlyBatch { // the other side wants to know the item alone
-		if _, err := s.W.Write(s.scratch); err != nil {
-			return err
-		}
-		s.scratch = s.scratch[:0]
-		s.W.Tee(s.Batch, true)
-		defer s.W.Tee(s.Batch, false)
-	}
-	s.scratch = sig.Head.Append(s.scratch, lim)
-	if _, err := s.W.Write(s.scratch); err != nil {
+	done, err := s.sendHead(it, sig.Head, lim)
+	if err != nil {
 		return err
 	}
+	defer done()
 	s.whole.Reset()
 	var readErr error
 	src := &fileSource{f: f, left: info.Size, failed: &readErr}
@@ -56,21 +48,7 @@ func (s *sender) sendFile(it item, e *filelist.Entry, sig *delta.Signature, lim 
 		}
 		sig.Count = 0
 	}
-	s.tokens.begin(e)
-	switch {
-	case sig.Count == 0 && s.tokens.packed != nil:
-		err = s.sendPacked(e, src)
-	case sig.Count == 0:
-		err = s.sendWhole(e, src)
-	default:
-		var st delta.Stats
-		st, err = s.search.Search(src, sig, s.sums, s.whole, s.tokens)
-		s.stats.Literal += st.Literal
-		s.stats.Matched += st.Matched
-		s.hits += st.Hits
-		s.falseHits += st.FalseHits
-	}
-	if err != nil {
+	if err := s.sendData(e, src, sig); err != nil {
 		return err
 	}
 	if readErr != nil {
@@ -88,6 +66,44 @@ func (s *sender) sendFile(it item, e *filelist.Entry, sig *delta.Signature, lim 
 		passed(s.scratch)
 	}
 	return nil
+}
+
+// sendHead sends what stands before a file's data. done is called behind them:
+// with --only-write-batch they have gone to the batch alone until then.
+func (s *sender) sendHead(it item, head delta.Head, lim delta.SumLimits) (done func(), err error) {
+	done = func() {}
+	s.scratch = s.appendItem(s.scratch[:0], it)
+	if s.Batch != nil && s.opt.OnlyBatch { // the other side wants to know the item alone
+		if _, err := s.W.Write(s.scratch); err != nil {
+			return done, err
+		}
+		s.scratch = s.scratch[:0]
+		s.W.Tee(s.Batch, true)
+		done = func() { s.W.Tee(s.Batch, false) }
+	}
+	s.scratch = head.Append(s.scratch, lim)
+	if _, err := s.W.Write(s.scratch); err != nil {
+		done()
+		return done, err
+	}
+	return done, nil
+}
+
+// sendData sends a file as a difference to sig, whole where that has no blocks.
+func (s *sender) sendData(e *filelist.Entry, src *fileSource, sig *delta.Signature) error {
+	s.tokens.begin(e)
+	switch {
+	case sig.Count == 0 && s.tokens.packed != nil:
+		return s.sendPacked(e, src)
+	case sig.Count == 0:
+		return s.sendWhole(e, src)
+	}
+	st, err := s.search.Search(src, sig, s.sums, s.whole, s.tokens)
+	s.stats.Literal += st.Literal
+	s.stats.Matched += st.Matched
+	s.hits += st.Hits
+	s.falseHits += st.FalseHits
+	return err
 }
 
 func (s *sender) cannotOpen(index int32, e *filelist.Entry, err error) {
