@@ -136,3 +136,59 @@ func TestCountedTwice(t *testing.T) {
 		t.Errorf("%v, %+v; want 2 files of 10 bytes, one of them brought\n%s", err, st, rec)
 	}
 }
+
+// TestExactTimes: -c brings the times of files that need no data up to date to the
+// nanosecond, as rsync does.
+func TestExactTimes(t *testing.T) {
+	for _, peer := range []string{"rsync", "we"} {
+		s := newSandbox(t)
+		s.write(s.src+"/a", []byte("12345"), then)
+		s.write(s.dst+"/a", []byte("12345"), then)
+		s.must(touch(s.dst+"/a", then))
+		if peer == "rsync" {
+			s.rsync("-ac", s.src+"/", s.dst+"/")
+		} else {
+			(oracle{flags: []string{"-ac"}}).copies(s, s.src+"/", s.dst+"/")
+		}
+		want, err := os.Stat(s.src + "/a")
+		s.must(err)
+		got, err := os.Stat(s.dst + "/a")
+		s.must(err)
+		if !got.ModTime().Equal(want.ModTime()) {
+			t.Errorf("%s: %v, want %v", peer, got.ModTime(), want.ModTime())
+		}
+	}
+}
+
+// TestCreatedDirectory: our daemon tells of the folder that it makes for what is
+// pushed, as rsync's does.
+func TestCreatedDirectory(t *testing.T) {
+	const told = "created directory new"
+	for _, tt := range []struct {
+		flags, to string
+		empty     bool
+		want      bool
+	}{
+		{"-ai", "/new", false, true},
+		{"-av", "/new/", true, true},
+		{"-avn", "/new", false, true},
+		{"-av", "/new", true, false},
+		{"-a", "/new/", false, false},
+	} {
+		for _, peer := range []string{"rsync", "we"} {
+			s := newSandbox(t)
+			if !tt.empty {
+				s.write(s.src+"/a", nil, then)
+			}
+			serve := s.ours
+			if peer == "rsync" {
+				serve = s.debian
+			}
+			serve(s.dst)
+			out, code := s.rsync(tt.flags, s.src+"/", s.url(tt.to))
+			if code != 0 || strings.Contains(out, told) != tt.want {
+				t.Errorf("%s to %s with nothing to copy %v, %s serves: code %d, %q wanted: %v\n%s", tt.flags, tt.to, tt.empty, peer, code, told, tt.want, out)
+			}
+		}
+	}
+}

@@ -87,7 +87,7 @@ func (g *generator) keep(index int32, e *filelist.Entry, p string, have rootfs.I
 	}
 	g.stays(index, e, p)
 	m := g.meta(e, have, true)
-	if !g.timeDiffers(e, &have) {
+	if !g.timeDiffers(e, &have) && !(g.opt.Checksum && e.IsRegular()) { // generator.c: maybe_ATTRS_ACCURATE_TIME
 		m.Fields &^= rootfs.FieldMtime
 	}
 	if e.IsDir() {

@@ -243,6 +243,7 @@ func (r *receiver) resolve(list *filelist.List) error {
 		return proto.Failf(proto.ExitFileSelect, "the destination %q is no folder that can be used: %w", p, reason(err))
 	case r.opt.DryRun:
 		r.void = true
+		r.tellCreated(p, list)
 		return nil
 	}
 	if err := r.beforeChange(); err != nil {
@@ -255,7 +256,17 @@ func (r *receiver) resolve(list *filelist.List) error {
 		return proto.Failf(proto.ExitFileIO, "make the destination folder %q: %w", p, reason(err))
 	}
 	r.root, r.fresh = sub, true
+	r.tellCreated(p, list)
 	return nil
+}
+
+// tellCreated has a server tell that the destination's folder is new, unless it is
+// all that comes, or whoever accepts the destination has told (main.c:get_local_name).
+func (r *receiver) tellCreated(p string, list *filelist.List) {
+	alone := r.parts.entries() == 1 && list.Last().Base == "." && !strings.HasSuffix(r.dest.Path, "/")
+	if r.Server && r.dest.Accept == nil && !alone && (r.opt.Info(options.InfoName) > 0 || strings.Contains(r.opt.LogFormat, "%i")) {
+		r.report(proto.TagInfo, "created directory %s", strings.TrimSuffix(r.called(p), "/"))
+	}
 }
 
 // resolveFile makes the last component of p the name of the single file.
