@@ -2,6 +2,7 @@ package transfer
 
 import (
 	"fmt"
+	"math/bits"
 
 	"github.com/empegsync/empegsync/pkg/rsync/filelist"
 	"github.com/empegsync/empegsync/pkg/rsync/proto"
@@ -28,9 +29,11 @@ type origin struct {
 // How many entries the sender keeps ahead of the receiving side's requests
 // (rsync.h: MIN_FILECNT_LOOKAHEAD, MAX_FILECNT_LOOKAHEAD): when fewer than enough
 // are left it lists until there are plenty, so that it is not woken for each part.
+// The steps are small beside what is ahead, or each side would wait for the
+// other in turn. Boards have less memory.
 const (
-	enoughAhead = 2000
-	plentyAhead = 4000
+	enoughAhead = plentyAhead - toldAfter
+	plentyAhead = 4000 + bits.UintSize/64*2000
 )
 
 // lookAhead sends parts while too few entries are ahead, not counting the part that
