@@ -67,29 +67,11 @@ func (t *Temp) CommitTo(r *Root, path string) error {
 	if r == t.root {
 		return t.Commit(path)
 	}
-	const op = "replace"
-	if t.dir == nil {
-		return pathError(op, path, fs.ErrClosed)
-	}
-	var err error
-	if t.fd >= 0 {
-		err = t.Close()
-	}
-	if err == nil {
-		err = r.entry(op, path, true, func(d *dir, base string) error {
+	return t.commit(path, func(op, path string) error {
+		return r.entry(op, path, true, func(d *dir, base string) error {
 			return again(func() error { return unix.Renameat(t.dir.fd, t.base, d.fd, base) })
 		})
-		if err != nil && isErrno(unwrapErrno(err), unix.EXDEV) {
-			return err
-		}
-	}
-	if err != nil {
-		t.discard()
-		return err
-	}
-	t.dir.release()
-	t.dir = nil
-	return nil
+	}, func(err error) bool { return isErrno(unwrapErrno(err), unix.EXDEV) })
 }
 
 // unwrapErrno strips a path error.

@@ -62,7 +62,10 @@ func (t *Temp) TempPath() string {
 // Commit closes the file and renames it to path, replacing what is there in one step; a directory is not replaced, that is an
 // error for which errors.Is(err, syscall.EISDIR) holds. path is as a rule the one given to CreateTemp, and must lie on the
 // same file system. If any step fails, the temporary file is removed.
-func (t *Temp) Commit(path string) error {
+func (t *Temp) Commit(path string) error { return t.commit(path, t.rename, nil) }
+
+// commit closes the file and has rename give it its name. After an error it is removed, unless stays wants it kept.
+func (t *Temp) commit(path string, rename func(op, path string) error, stays func(error) bool) error {
 	const op = "replace"
 	if t.dir == nil {
 		return pathError(op, path, fs.ErrClosed)
@@ -72,7 +75,10 @@ func (t *Temp) Commit(path string) error {
 		err = t.Close()
 	}
 	if err == nil {
-		err = t.rename(op, path)
+		err = rename(op, path)
+	}
+	if err != nil && stays != nil && stays(err) {
+		return err
 	}
 	if err != nil {
 		t.discard()
