@@ -95,8 +95,11 @@ func (s moduleScope) Hidden(from *transfer.Source, p string, isDir bool) bool {
 
 // withheld reports whether the module's own rules hide a file.
 func (s moduleScope) withheld(from *transfer.Source, p string, isDir bool) bool {
+	if s.daemon == nil {
+		return false
+	}
 	full := path.Join(from.Prefix, p)
-	return s.daemon != nil && s.on(from, full).Check(full, isDir, s.side) == filter.Exclude
+	return s.on(from, full).Check(full, isDir, s.side) == filter.Exclude
 }
 
 func (s moduleScope) unreadable(from *transfer.Source, p string) bool {
