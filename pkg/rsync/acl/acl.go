@@ -51,6 +51,16 @@ func OfMode(mode uint32) List {
 	return List{User: uint8(mode >> 6 & 7), Group: uint8(mode >> 3 & 7), Mask: None, Other: uint8(mode & 7)}
 }
 
+// Perms is the permission bits that a whole list stands for: those of a group are
+// the mask's if there is one (acls.c:rsync_acl_get_perms).
+func (l List) Perms() uint32 {
+	group := l.Group
+	if l.Mask != None {
+		group = l.Mask
+	}
+	return uint32(l.User&7)<<6 | uint32(group&7)<<3 | uint32(l.Other&7)
+}
+
 // Equal reports whether two lists are the same.
 func (l List) Equal(o List) bool {
 	return l.User == o.User && l.Group == o.Group && l.Mask == o.Mask && l.Other == o.Other && slices.Equal(l.Names, o.Names)

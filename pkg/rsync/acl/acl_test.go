@@ -32,6 +32,9 @@ func TestLinux(t *testing.T) {
 	if d := cmp.Diff(want, l); d != "" {
 		t.Error(d)
 	}
+	if got := l.Perms(); got != 0o670 {
+		t.Errorf("permissions %o", got)
+	}
 	if got := l.Append(nil); string(got) != raw {
 		t.Errorf("%x, want %x", got, raw)
 	}
@@ -45,10 +48,7 @@ func TestLinux(t *testing.T) {
 // What is condensed with a mode and filled up again is the same.
 func TestCondensed(t *testing.T) {
 	for _, l := range samples()[1:4] {
-		mode := uint32(l.User)<<6 | uint32(l.Group)<<3 | uint32(l.Other)
-		if l.Mask != None {
-			mode = uint32(l.User)<<6 | uint32(l.Mask)<<3 | uint32(l.Other)
-		}
+		mode := l.Perms()
 		var from, to Table
 		i := to.Read(reader(from.Append(nil, l.Condensed(mode), nil)), None, nil)
 		got := to.At(i)

@@ -324,3 +324,64 @@ func TestAlternativeAttributes(t *testing.T) {
 		})
 	}
 }
+
+// TestModesOfNew compares the modes that new things get without -p, and those of
+// what takes the place of something else, with rsync. (A link's own are nobody's
+// wish, but rsync 3.5.0 gives them to a device or fifo that replaces it.)
+func TestModesOfNew(t *testing.T) {
+	source := func(s *sandbox, dir string) {
+		plainTree(s, dir)
+		for _, name := range []string{"fifo", "over file", "over fifo", "sub/fifo"} {
+			s.must(unix.Mkfifo(dir+"/"+name, 0o644))
+			s.must(syscall.Chmod(dir+"/"+name, 0o775))
+			s.must(touch(dir+"/"+name, then))
+		}
+		s.write(dir+"/over link", []byte("a file"), then)
+		s.must(syscall.Chmod(dir+"/sub", 0o770))
+		s.settle(dir, "sub", ".")
+	}
+	dest := func(s *sandbox, dir string) {
+		s.write(dir+"/over file", []byte("a file"), then)
+		s.must(unix.Mkfifo(dir+"/over fifo", 0o604))
+		s.must(os.Symlink("nowhere", dir+"/over link"))
+		s.must(syscall.Chmod(dir+"/over file", 0o640))
+	}
+	withList := func(s *sandbox, dir string) {
+		dest(s, dir)
+		s.list(dir, acl.Default, acl.List{User: 7, Group: 7, Mask: acl.None, Other: 0})
+	}
+	named := func(s *sandbox, dir string) {
+		s.list(dir, acl.Default, acl.List{User: 6, Group: 7, Mask: 3, Other: 1, Names: []acl.Name{{ID: 3, Perms: 7, IsUser: true}}})
+	}
+	for i, dest := range []func(s *sandbox, dir string){dest, withList, named} {
+		oracle{flags: strings.Fields("-rltDEi"), source: source, dest: dest, roles: someRoles(i + 2)}.run(t)
+	}
+}
+
+// TestModesOfBasis: a new file that is made from another one's data has the
+// permissions of a new file, and one that exists keeps its own, as rsync's manual
+// says; rsync 3.5.0 gives it those of whatever it was made from.
+func TestModesOfBasis(t *testing.T) {
+	t.Parallel()
+	s := newSandbox(t)
+	data := random(20_000, 1)
+	for _, name := range []string{"new-name-1", "alt", "part", "both"} {
+		s.write(s.src+"/"+name, data, then)
+		s.must(syscall.Chmod(s.src+"/"+name, 0o664))
+	}
+	for name, mode := range map[string]uint32{"dst/new-name-2": 0o600, "alt/alt": 0o601, "dst/.part/part": 0o602, "dst/.part/both": 0o603, "dst/both": 0o640} {
+		s.write(s.dir+"/"+name, data[:15_000], then-5)
+		s.must(syscall.Chmod(s.dir+"/"+name, mode))
+	}
+	o := oracle{flags: strings.Fields("-rt --no-W --fuzzy --partial-dir=.part --copy-dest=../alt")}
+	if got := o.copies(s, s.src+"/", s.dst+"/"); got.code != 0 {
+		t.Fatalf("exit code %d", got.code)
+	}
+	for name, want := range map[string]os.FileMode{"new-name-1": 0o644, "alt": 0o644, "part": 0o644, "both": 0o640} {
+		info, err := os.Stat(s.dst + "/" + name)
+		s.must(err)
+		if info.Mode() != want || info.Size() != int64(len(data)) {
+			t.Errorf("%s: %v, %d bytes, want %v", name, info.Mode(), info.Size(), want)
+		}
+	}
+}

@@ -56,6 +56,38 @@ func TestFakeSuper(t *testing.T) {
 	})
 }
 
+// TestFakeOverReal receives with --fake-super over what is real: links become
+// files that stand for them; to a device or fifo nothing can be written down.
+func TestFakeOverReal(t *testing.T) {
+	source := func(s *sandbox, dir string) {
+		plainTree(s, dir)
+		s.must(os.Symlink("file", dir+"/same"))
+		s.must(os.Symlink("file", dir+"/other"))
+		s.must(unix.Mkfifo(dir+"/fifo", 0o644))
+		s.must(unix.Mkfifo(dir+"/shut", 0o644))
+		for i, name := range []string{"fifo", "shut", "same", "other"} {
+			if os.Geteuid() == 0 {
+				s.must(os.Lchown(dir+"/"+name, 5*(i&1), 6*(i&1)))
+			}
+			s.must(touch(dir+"/"+name, then))
+		}
+		s.settle(dir, ".")
+	}
+	dest := func(s *sandbox, dir string) {
+		for name, target := range map[string]string{"same": "file", "other": "somewhere", "script": "nowhere", "sub": "nowhere"} {
+			s.must(os.Symlink(target, dir+"/"+name))
+			s.must(touch(dir+"/"+name, then+7))
+		}
+		s.must(unix.Mkfifo(dir+"/fifo", 0o600))
+		s.must(unix.Mkfifo(dir+"/shut", 0o600))
+		s.must(touch(dir+"/fifo", then))
+		s.must(touch(dir+"/shut", then))
+	}
+	for _, flags := range []string{"-ai", "-aiX --delete"} {
+		oracle{flags: append(strings.Fields(flags), "-M--fake-super"), source: source, dest: dest, roles: []string{"our server receives", "we copy"}}.run(t)
+	}
+}
+
 // privateTree has attributes and access control lists on everything that can
 // have them.
 func privateTree(s *sandbox, dir string) {

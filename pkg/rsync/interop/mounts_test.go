@@ -2,6 +2,7 @@ package interop
 
 import (
 	"os"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -46,6 +47,41 @@ func TestDeleteSparesMounts(t *testing.T) {
 					t.Error(err)
 				}
 			}
+		}
+	}
+}
+
+// TestLostFolders: what was to go into a folder that cannot be made is passed
+// over, and nothing is said of each file. (rsync 3.5.0 promises that, and tries
+// all the same where its list is in the order of old versions.)
+func TestLostFolders(t *testing.T) {
+	if !ownspace.Enter(t, 0) {
+		return
+	}
+	for _, flags := range [][]string{{"-rliD"}, {"-rliDH", "--delete", "--no-i-r"}, {"-rlti", "--protocol=28"}} {
+		for _, role := range []string{"we copy", "our server receives", "our client pulls"} {
+			s := newSandbox(t)
+			o := oracle{flags: flags, silent: true, source: func(s *sandbox, dir string) {
+				for _, p := range []string{"/a", "/mnt/new/f", "/mnt/new/deep/f", "/mnt/new.f", "/z"} {
+					s.write(dir+p, []byte("data"), then)
+				}
+				s.must(os.Symlink("f", dir+"/mnt/new/link"))
+				s.must(syscall.Mkfifo(dir+"/mnt/fifo", 0o600))
+				s.settle(dir, "mnt/new/link", "mnt/fifo", "mnt/new/deep", "mnt/new", "mnt", ".")
+			}, dest: func(s *sandbox, dir string) {
+				s.must(os.Mkdir(dir+"/mnt", 0o755))
+				s.must(syscall.Mount("none", dir+"/mnt", "tmpfs", syscall.MS_RDONLY, ""))
+				t.Cleanup(func() { s.must(syscall.Unmount(dir+"/mnt", 0)) })
+			}}
+			o.source(s, s.src)
+			want, got := o.prepared(s, "want"), o.prepared(s, "got")
+			w, g := o.rsync(s, role, s.rsh(), nil, want), o.role(s, role, got)
+			t.Logf("%s %q", role, flags)
+			if !strings.Contains(g.out, "mnt/new.f") || strings.Contains(g.out, "mnt/new/deep") || strings.Contains(g.out, "mnt/new/f") {
+				t.Errorf("the output:\n%s", g.out)
+			}
+			w.tree, g.tree = o.snapshot(t, want), o.snapshot(t, got)
+			o.compare(t, w, g)
 		}
 	}
 }

@@ -63,7 +63,7 @@ func (r *receiver) meta(e *filelist.Entry, have rootfs.Info, exists bool) rootfs
 	if r.owners.setGID(m.GID) {
 		m.Fields |= rootfs.FieldGID
 	}
-	if !e.IsLink() {
+	if !e.IsLink() || r.fakes() { // else a link has none
 		m.Fields |= rootfs.FieldMode
 		m.Mode = r.mode(e, have, exists)
 	}
@@ -125,6 +125,13 @@ func (g *generator) tell(index int32, e *filelist.Entry, flags proto.Item) {
 	g.tellItem(e, item{index: index, flags: flags})
 }
 
+// tellUnless is tell for what may have been told already.
+func (g *generator) tellUnless(told bool, index int32, e *filelist.Entry, flags proto.Item) {
+	if !told {
+		g.tell(index, e, flags)
+	}
+}
+
 func (g *generator) tellItem(e *filelist.Entry, it item) {
 	flags := it.flags & proto.ItemWire
 	if flags&proto.ItemSignificant == 0 && it.xname == "" && !g.tellsAll() {
@@ -162,9 +169,10 @@ func (g *generator) nameMade(e *filelist.Entry, it item) {
 	}
 }
 
-// made sets the metadata of what was just made.
-func (g *generator) made(e *filelist.Entry, p string) error {
-	m := g.meta(e, rootfs.Info{}, false)
+// made sets the metadata of what was just made in the place of something or, if
+// replaced is not set, where nothing was.
+func (g *generator) made(e *filelist.Entry, p string, have rootfs.Info, replaced bool) error {
+	m := g.meta(e, have, replaced)
 	if e.IsDir() {
 		m.Fields &^= rootfs.FieldMtime
 	}
@@ -186,7 +194,7 @@ func (g *generator) made(e *filelist.Entry, p string) error {
 func (g *generator) dir(index int32, e *filelist.Entry, p string, have rootfs.Info, exists bool) error {
 	if exists && !have.IsDir() {
 		if ok, err := g.makeWay(p, have, "directory"); !ok {
-			return err
+			return g.lose(p, err)
 		}
 		exists = false
 	}
@@ -223,7 +231,7 @@ func (g *generator) newDir(index int32, e *filelist.Entry, p string, missing boo
 	}
 	if missing {
 		if err := g.root.Mkdir(p, 0o700); err != nil {
-			return local("mkdir", p, err)
+			return g.lose(p, local("recv_generator: mkdir", p, err))
 		}
 	}
 	g.countCreated()
@@ -232,7 +240,7 @@ func (g *generator) newDir(index int32, e *filelist.Entry, p string, missing boo
 	if g.needsRoom(e) {
 		e2.Mode |= 0o700
 	}
-	return g.made(&e2, p)
+	return g.made(&e2, p, rootfs.Info{}, false)
 }
 
 func (r *receiver) countCreated() {
@@ -330,11 +338,13 @@ func (g *generator) replace(index int32, e *filelist.Entry, p string, have rootf
 			return err
 		}
 	}
+	flags := proto.Item(0)
 	if !told {
-		g.tell(index, e, g.itemFlags(e, like, proto.ItemLocalChange|proto.ItemChange))
+		flags = g.itemFlags(e, like, proto.ItemLocalChange|proto.ItemChange)
 	}
 	g.markDir(e)
 	if g.opt.DryRun {
+		g.tellUnless(told, index, e, flags)
 		return nil
 	}
 	if err := g.beforeChange(); err != nil {
@@ -346,6 +356,7 @@ func (g *generator) replace(index int32, e *filelist.Entry, p string, have rootf
 	if err := make(); err != nil {
 		return local("making the "+what, p, err)
 	}
+	g.tellUnless(told, index, e, flags)
 	if !exists {
 		g.countCreated()
 	}
@@ -354,5 +365,6 @@ func (g *generator) replace(index int32, e *filelist.Entry, p string, have rootf
 	} else {
 		g.upToDate(index, e, p)
 	}
-	return g.made(e, p)
+	// Permissions stay (generator.c:recv_generator), but a link's are nobody's wish.
+	return g.made(e, p, have, exists && !have.IsSymlink())
 }

@@ -91,13 +91,18 @@ func readFaked(a *rootfs.Attrs) (f faked, known bool, err error) {
 	return f, err == nil, err
 }
 
-// readlink reads a link's target, which with --fake-super is a file's content.
+// readlink reads a link's target, which with --fake-super is a file's content. A
+// real link has none where links are to be files, so that it becomes one
+// (syscall.c:do_readlink).
 func (c *common) readlink(root *rootfs.Root, p string) (string, error) {
 	if !c.fakes() {
 		return root.Readlink(p)
 	}
 	f, _, err := root.OpenRead(p, 0)
 	if errors.Is(err, rootfs.ErrSymlink) {
+		if !c.sending {
+			return "", nil
+		}
 		return root.Readlink(p)
 	}
 	if err != nil {
@@ -128,9 +133,6 @@ func (r *receiver) makeFile(p, content string) error {
 // in earnest; real is what the file is (xattrs.c:set_stat_xattr).
 func (r *receiver) fake(a *rootfs.Attrs, real rootfs.Info, e *filelist.Entry, m rootfs.Meta) (rootfs.Meta, error) {
 	want := faked{mode: e.Mode&filelist.ModeType | m.Mode&filelist.ModePerm, uid: real.UID, gid: real.GID}
-	if e.IsLink() {
-		want.mode = e.Mode
-	}
 	if e.IsDevice() {
 		want.major, want.minor = e.Device()
 	}
@@ -159,7 +161,8 @@ func (r *receiver) fake(a *rootfs.Attrs, real rootfs.Info, e *filelist.Entry, m 
 }
 
 // setMeta sets metadata of what is at p, or writes them down; have is what it
-// is said to be.
+// is said to be. What is a device or fifo in earnest cannot have anything written
+// down, which is an error where that is needed, as in C rsync.
 func (r *receiver) setMeta(e *filelist.Entry, p string, have rootfs.Info, m rootfs.Meta) error {
 	if !r.fakes() {
 		return r.root.UpdateMetadata(p, have, m)
@@ -168,16 +171,14 @@ func (r *receiver) setMeta(e *filelist.Entry, p string, have rootfs.Info, m root
 	if err != nil {
 		return err
 	}
-	if real.IsDir() || real.IsRegular() {
-		a, err := r.root.OpenAttrs(p, 0)
-		if err != nil {
-			return err
-		}
-		m, err = r.fake(a, real, e, m)
-		a.Close()
-		if err != nil {
-			return err
-		}
+	a, err := r.root.OpenAttrs(p, 0)
+	if err != nil {
+		return err
 	}
-	return r.root.UpdateMetadata(p, real, m)
+	m, unwritten := r.fake(a, real, e, m)
+	a.Close()
+	if err := r.root.UpdateMetadata(p, real, m); err != nil {
+		return err
+	}
+	return unwritten
 }

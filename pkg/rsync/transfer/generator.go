@@ -27,17 +27,18 @@ type generator struct {
 	aloof          aloof
 	scratch        []byte
 	buf            []byte
-	flushAt        int                // bytes that wait before a flush, growing
-	flushed        time.Time          // when something was last handed over
-	steps          int                // calls of flushNow
-	untold         int                // entries of parts that are done with but for the sender's knowing
-	touch          map[int32]struct{} // folders whose times or modes are set at the end
-	lastDir        string             // folder last marked for touching
-	leaders        map[int32]*family  // names of a file that has several
-	links          []int32            // names that wait until all data is there
-	settling       bool               // a name that was postponed must not be again
-	skipped        bool               // deletions were skipped, and said so
-	skippedDeletes int                // because of --max-delete
+	flushAt        int                 // bytes that wait before a flush, growing
+	flushed        time.Time           // when something was last handed over
+	steps          int                 // calls of flushNow
+	untold         int                 // entries of parts that are done with but for the sender's knowing
+	lost           map[string]struct{} // folders that could not be made
+	touch          map[int32]struct{}  // folders whose times or modes are set at the end
+	lastDir        string              // folder last marked for touching
+	leaders        map[int32]*family   // names of a file that has several
+	links          []int32             // names that wait until all data is there
+	settling       bool                // a name that was postponed must not be again
+	skipped        bool                // deletions were skipped, and said so
+	skippedDeletes int                 // because of --max-delete
 	redoing        bool
 	asked          int     // requests so far
 	plain          bool    // see isPlain
@@ -188,6 +189,9 @@ func (g *generator) entry(index int32) error {
 			return nil
 		}
 		have, exists, err = g.lookupEntry(e, p)
+	}
+	if g.isLost(p) {
+		return nil
 	}
 	if err != nil {
 		g.failFile("stat %q failed: %v", p, reason(err))

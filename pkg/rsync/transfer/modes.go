@@ -2,8 +2,11 @@ package transfer
 
 import (
 	"os"
+	"path"
 	"strings"
+	"sync"
 
+	"github.com/empegsync/empegsync/pkg/rsync/acl"
 	"github.com/empegsync/empegsync/pkg/rsync/filelist"
 	"github.com/empegsync/empegsync/pkg/rsync/options"
 	"github.com/empegsync/empegsync/pkg/rsync/rootfs"
@@ -49,7 +52,7 @@ func (g *generator) permsDiffer(e *filelist.Entry, have uint32) bool {
 	case g.opt.Perms:
 		return (e.Mode^have)&filelist.ModePerm != 0
 	}
-	return g.opt.Executability && (e.Mode&anyExec != 0) != (have&anyExec != 0)
+	return g.opt.Executability && !e.IsDevice() && !e.IsSpecial() && (e.Mode&anyExec != 0) != (have&anyExec != 0)
 }
 
 // mode returns the permission bits that an entry gets here (rsync.c:dest_mode,
@@ -59,7 +62,7 @@ func (r *receiver) mode(e *filelist.Entry, have rootfs.Info, exists bool) uint32
 	switch {
 	case r.opt.Perms:
 	case !exists:
-		mode = e.Mode & 0o777 &^ r.umask
+		mode = e.Mode & r.defaults.of(path.Dir(r.path(e)))
 	default:
 		mode = have.Perm()
 		if r.opt.Executability && e.IsRegular() {
@@ -88,4 +91,41 @@ func executable(mode uint32, on bool) uint32 {
 // files that describe them.
 func (r *receiver) mayMakeDevices() bool {
 	return r.opt.Super == options.SuperFake || r.opt.Super.Root(os.Geteuid() == 0)
+}
+
+// defaults knows the permissions that new files may have: what the folder's
+// default access control list says, else what the umask leaves
+// (acls.c:default_perms_for_dir). Both goroutines use it.
+type defaults struct {
+	*receiver
+	mu    sync.Mutex
+	known map[string]uint32
+}
+
+// mostDefaults bounds what is remembered, folders that are worked on at a time.
+const mostDefaults = 64
+
+func (d *defaults) of(dir string) uint32 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	perms, ok := d.known[dir]
+	if ok {
+		return perms
+	}
+	if d.known == nil || len(d.known) >= mostDefaults {
+		d.known = map[string]uint32{}
+	}
+	perms = 0o777 &^ d.umask
+	a, err := d.root.OpenAttrs(dir, 0)
+	if err != nil {
+		return perms // it is not there yet
+	}
+	defer a.Close()
+	if b, err := a.Get(acl.Default); err == nil {
+		if l, err := acl.Parse(b); err == nil && l.User != acl.None {
+			perms = l.Perms()
+		}
+	}
+	d.known[dir] = perms
+	return perms
 }

@@ -64,7 +64,8 @@ type receiver struct {
 	umask  uint32
 	events events // receiving goroutine -> generating goroutine
 
-	at       string   // root's path below dest.Root
+	at       string // root's path below dest.Root
+	defaults defaults
 	backups  *backups // nil without --backup
 	partials *place   // an absolute --partial-dir
 	temps    *place   // --temp-dir
@@ -92,7 +93,7 @@ func Receive(ctx context.Context, l Link, opt *options.Options, dest Dest, umask
 	c := newCommon(l, opt, rules, obs)
 	r := &receiver{common: c, dest: dest, umask: umask}
 	r.events.signal = make(chan struct{}, 1)
-	r.commit.receiver = r
+	r.commit.receiver, r.defaults.receiver = r, r
 	c.wake = r.events.poke
 	r.listing()
 	if l.Replay {
