@@ -42,6 +42,7 @@ type Printer struct {
 // Agreed notes what both sides speak, before the first line about a file.
 func (p *Printer) Agreed(a session.Agreed) {
 	p.about.FileSum, p.about.ListSum, p.about.Seeded = a.FileSum, a.ListSum, !a.Caps.VarInts
+	p.about.LinksUntimed = !a.Caps.SymlinkTimes
 }
 
 // Sources implements transfer.SourcesObserver.

@@ -207,9 +207,8 @@ func runWords(s *sandbox, words []string) outcome {
 		s.t.Fatal(err)
 	}
 	var out, errs lockedBuffer
-	c := &client.Client{Options: opt, Umask: 0o022, Shell: client.Shell{Stderr: &errs}, Observer: &client.Printer{
-		Out: &out, Err: &errs, Options: opt, Sending: route.To != nil, PeerTells: route.To != nil,
-	}}
+	printer := &client.Printer{Out: &out, Err: &errs, Options: opt, Sending: route.To != nil, PeerTells: route.To != nil}
+	c := &client.Client{Options: opt, Umask: 0o022, Shell: client.Shell{Stderr: &errs}, Observer: printer, Agreed: printer.Agreed}
 	switch {
 	case len(route.From) > 0:
 		to, openErr := server.OpenDest(route.Dest, opt, func(dir string) {

@@ -23,6 +23,9 @@ type Describer struct {
 	// sums of files hash a seed as well, as old versions have it, and tell nothing.
 	FileSum, ListSum checksum.Algorithm
 	Seeded           bool
+	// LinksUntimed says that a receiving side is not known to set times on
+	// symbolic links.
+	LinksUntimed bool
 
 	shown []string // a sending side's places, by source; nil on a receiving one
 }
@@ -47,7 +50,8 @@ func (d *Describer) Event(e *filelist.Entry, flags proto.Item) *logformat.Event 
 	}
 	ev.Name, ev.Long = e.Path(), d.long(e)
 	ev.Entry, ev.Flags = *e, flags
-	ev.Times, ev.OwnerKept, ev.GroupKept = d.Options.Times, d.Options.Owner, d.Options.Group
+	ev.Times = d.Options.Times && !(e.IsLink() && d.LinksUntimed && d.Sends())
+	ev.OwnerKept, ev.GroupKept = d.Options.Owner, d.Options.Group
 	ev.Algorithm, ev.Now = d.FileSum, time.Now()
 	if d.Options.Checksum {
 		ev.Algorithm = d.ListSum
