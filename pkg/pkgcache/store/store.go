@@ -114,12 +114,11 @@ func (s *Store) Get(key string) (*Object, error) {
 		return nil, err
 	}
 	info, err := f.Stat()
-	if err == nil {
-		// A root follows links that stay below it, whatever the flags say.
-		there, gone := s.root.Lstat(key)
-		if gone != nil || !os.SameFile(there, info) || !info.Mode().IsRegular() {
-			err = &fs.PathError{Op: "open", Path: key, Err: fs.ErrNotExist}
-		}
+	// A root follows links that stay below it, whatever the flags say. That another
+	// file has the name by now, or none, is no reason against the one that is open.
+	there, gone := s.root.Lstat(key)
+	if err == nil && (!info.Mode().IsRegular() || gone == nil && there.Mode().Type() == fs.ModeSymlink) {
+		err = &fs.PathError{Op: "open", Path: key, Err: fs.ErrNotExist}
 	}
 	if err != nil {
 		f.Close()
