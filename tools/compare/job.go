@@ -188,7 +188,7 @@ func (j *job) staysModest() {
 		case aFolder:
 			n.mode |= 0o700
 		}
-		n.attrs = slices.DeleteFunc(n.attrs, func(a attr) bool { return strings.HasPrefix(a.name, "trusted.") })
+		n.attrs = slices.DeleteFunc(slices.Clone(n.attrs), func(a attr) bool { return strings.HasPrefix(a.name, "trusted.") })
 	}
 }
 
