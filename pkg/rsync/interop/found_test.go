@@ -27,8 +27,7 @@ func TestFound(t *testing.T) {
 		source, dest func(s *sandbox, dir string)
 	}{
 		{"shut folder", "-ai", func(s *sandbox, dir string) {
-			s.write(dir+"/shut/new", nil, then)
-			s.must(os.Chmod(dir+"/shut", 0o555))
+			s.must(os.Mkdir(dir+"/shut", 0o555))
 			at(s, dir, then, "shut", ".")
 		}, func(s *sandbox, dir string) {
 			s.must(os.Mkdir(dir+"/shut", 0o555))
