@@ -20,7 +20,7 @@ func (r *rsyncRun) openLog() {
 	if name == "" {
 		return
 	}
-	f, err := farend.OpenLog(name)
+	f, err := farend.OpenLog(name, farend.Operator(r.opt))
 	if err != nil {
 		fmt.Fprintln(r.err, farend.LogFailure(name, err))
 		return

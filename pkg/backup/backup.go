@@ -11,6 +11,7 @@ import (
 	"github.com/empegsync/empegsync/pkg/rsync/client"
 	"github.com/empegsync/empegsync/pkg/rsync/options"
 	"github.com/empegsync/empegsync/pkg/rsync/proto"
+	"github.com/empegsync/empegsync/pkg/rsync/rootfs"
 	"github.com/empegsync/empegsync/pkg/rsync/server"
 	"github.com/empegsync/empegsync/pkg/rsync/transfer"
 )
@@ -223,7 +224,7 @@ func (r *run) copy(ctx context.Context, opt *options.Options, folder string, obs
 	if len(r.Route.From) == 0 {
 		return c.Copy(ctx, r.Route.Sources, filepath.Join(r.store.Dir, folder)+"/")
 	}
-	return c.Pull(ctx, r.Route.From, transfer.Dest{Root: r.store.root, Path: folder, Aside: server.Aside(r.store.Dir)})
+	return c.Pull(ctx, r.Route.From, transfer.Dest{Root: r.store.root, Path: folder, Aside: server.Aside(r.store.Dir, rootfs.Operator{})})
 }
 
 // conclude gives the snapshot its name and deletes what it makes superfluous.

@@ -76,7 +76,7 @@ func Open(dir string) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find the backup's folder %s: %w", dir, err)
 	}
-	root, err := rootfs.Open(abs)
+	root, err := rootfs.Operator{}.Root(abs)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("the backup's folder %s does not exist: is its disk mounted? If it is to be made: mkdir -m 700 %s", abs, abs)

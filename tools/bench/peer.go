@@ -127,7 +127,7 @@ func pull(ctx context.Context, args []string, out, errOut io.Writer) error {
 	defer root.Close()
 	return prof.around(func() error {
 		c := &client.Client{Options: opt, Umask: 0o022, Observer: quiet{errOut}}
-		st, err := c.Pull(ctx, []client.Remote{from}, transfer.Dest{Root: root, Aside: server.Aside(opt.Args[1])})
+		st, err := c.Pull(ctx, []client.Remote{from}, transfer.Dest{Root: root, Aside: server.Aside(opt.Args[1], server.Operator(opt))})
 		if err != nil {
 			return err
 		}

@@ -34,9 +34,10 @@ func (c *Client) createBatch(rules *filter.Rules) (*batchFile, error) {
 		return nil, proto.Fail(proto.ExitSyntax, err)
 	}
 	script := batch.Script(c.Program, c.Words, c.Options.Args, lines, c.Options.From0)
-	f, err := os.OpenFile(name+".sh", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o700)
+	by := server.Operator(c.Options)
+	f, err := by.OpenFile(name+".sh", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o700)
 	if err != nil {
-		return nil, proto.Failf(proto.ExitFileIO, "Batch file %q open error: %w", name+".sh", reason(err))
+		return nil, proto.Failf(proto.ExitFileSelect, "Batch file %q open error: %w", name+".sh", reason(err))
 	}
 	_, err = io.WriteString(f, script)
 	if closed := f.Close(); err == nil {
@@ -45,7 +46,7 @@ func (c *Client) createBatch(rules *filter.Rules) (*batchFile, error) {
 	if err != nil {
 		return nil, proto.Failf(proto.ExitFileIO, "write %q: %w", name+".sh", reason(err))
 	}
-	if f, err = os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600); err != nil {
+	if f, err = by.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600); err != nil {
 		return nil, proto.Failf(proto.ExitFileIO, "Batch file %q open error: %w", name, reason(err))
 	}
 	return &batchFile{f, bufio.NewWriterSize(f, writeBuffer)}, nil
@@ -101,11 +102,14 @@ func (b *batchFile) end(err error) error {
 func (c *Client) Replay(ctx context.Context, dest transfer.Dest) (transfer.Stats, error) {
 	in := os.Stdin
 	if name := c.Options.ReadBatch; name != "-" {
-		f, err := os.Open(name)
+		f, err := server.Operator(c.Options).Open(name)
 		if err != nil {
 			return transfer.Stats{}, proto.Failf(proto.ExitFileIO, "Batch file %q open error: %w", name, reason(err))
 		}
 		defer f.Close()
+		if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() && info.Mode().Type() != os.ModeNamedPipe {
+			return transfer.Stats{}, proto.Failf(proto.ExitFileIO, "Batch file %q is neither a regular file nor a FIFO", name)
+		}
 		in = f
 	}
 	local := *c
@@ -115,7 +119,7 @@ func (c *Client) Replay(ctx context.Context, dest transfer.Dest) (transfer.Stats
 	if err != nil {
 		return transfer.Stats{}, err
 	}
-	return transfer.Receive(ctx, link, &opt, dest, c.Umask, transfer.NewClientRules(rules, server.Locate, ""), c.Observer)
+	return transfer.Receive(ctx, link, &opt, dest, c.Umask, transfer.NewClientRules(rules, server.Locate(server.Operator(&opt)), ""), c.Observer)
 }
 
 // openReplay reads what stands in front of the stream of a batch, and makes the

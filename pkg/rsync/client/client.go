@@ -73,7 +73,7 @@ func (c *Client) Pull(ctx context.Context, from []Remote, dest transfer.Dest) (t
 	if err != nil {
 		return transfer.Stats{}, err
 	}
-	st, err := transfer.Receive(ctx, link, c.Options, dest, c.Umask, transfer.NewClientRules(rules, server.Locate, ""), c.Observer)
+	st, err := transfer.Receive(ctx, link, c.Options, dest, c.Umask, transfer.NewClientRules(rules, server.Locate(server.Operator(c.Options)), ""), c.Observer)
 	return st, cn.end(cn.lastWords(cn.batch.end(err)))
 }
 
@@ -83,7 +83,7 @@ func (c *Client) Push(ctx context.Context, sources []transfer.Source, to Remote)
 	if err != nil {
 		return transfer.Stats{}, err
 	}
-	st, err := transfer.Send(ctx, link, c.Options, sources, transfer.NewClientRules(rules, server.Locate, ""), c.Observer)
+	st, err := transfer.Send(ctx, link, c.Options, sources, transfer.NewClientRules(rules, server.Locate(server.Operator(c.Options)), ""), c.Observer)
 	return st, cn.end(cn.lastWords(cn.batch.end(err)))
 }
 
@@ -147,5 +147,5 @@ func (c *Client) names(place Remote) ([]string, error) {
 	case o.FilesFromRemote:
 		return nil, nil
 	}
-	return server.ReadNames(o.FilesFrom, o.From0)
+	return server.ReadNames(o.FilesFrom, o.From0, server.Operator(o))
 }

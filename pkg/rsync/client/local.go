@@ -55,6 +55,10 @@ func (c *Client) startInside(ctx context.Context, args []string, in *inside) (ne
 	if opt.Super == options.SuperAuto { // both sides are this process, but for what -M says
 		opt.Super = c.Options.Super
 	}
+	opt.InsecureLinks = opt.InsecureLinks || c.Options.InsecureLinks
+	if opt.ConfineRoot == "" {
+		opt.ConfineRoot = c.Options.ConfineRoot
+	}
 	opt.DebugLike(c.Options)
 	if opt.LogFormat == "" && (c.Options.Format() != "" || c.Options.LogFile != "") {
 		opt.LogFormat = "X" // a real one of the same program knows it, whatever -v says

@@ -11,6 +11,8 @@ import (
 	"syscall"
 
 	"github.com/empegsync/empegsync/pkg/rsync/proto"
+	"github.com/empegsync/empegsync/pkg/rsync/rootfs"
+	"github.com/empegsync/empegsync/pkg/rsync/server"
 	"github.com/empegsync/empegsync/pkg/rsync/session"
 )
 
@@ -43,9 +45,9 @@ func (s Secrets) user(r Remote) string {
 
 // password finds the password: in the file, in the environment, or by asking
 // (authenticate.c:auth_client).
-func (s Secrets) password(file string) (string, error) {
+func (s Secrets) password(file string, by rootfs.Operator) (string, error) {
 	if file != "" {
-		return s.fromFile(file)
+		return s.fromFile(file, by)
 	}
 	if p, ok := s.env("RSYNC_PASSWORD"); ok {
 		return p, nil
@@ -62,7 +64,7 @@ const maxPassword = 1024
 
 // fromFile takes the first line that is not empty (authenticate.c:getpassf).
 // What is wrong with the file is said, never what stands in it.
-func (s Secrets) fromFile(file string) (string, error) {
+func (s Secrets) fromFile(file string, by rootfs.Operator) (string, error) {
 	var (
 		text []byte
 		err  error
@@ -72,7 +74,7 @@ func (s Secrets) fromFile(file string) (string, error) {
 			text, err = io.ReadAll(io.LimitReader(s.Stdin, maxPassword))
 		}
 	} else {
-		text, err = readSecret(file)
+		text, err = readSecret(file, by)
 	}
 	if err != nil {
 		return "", proto.Fail(proto.ExitSyntax, err)
@@ -84,8 +86,8 @@ func (s Secrets) fromFile(file string) (string, error) {
 }
 
 // readSecret reads a file that nobody but its owner and group may see.
-func readSecret(file string) ([]byte, error) {
-	f, err := os.OpenFile(file, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+func readSecret(file string, by rootfs.Operator) ([]byte, error) {
+	f, err := by.OpenFile(file, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, fmt.Errorf("could not open password file %s: %w", file, reason(err))
 	}
@@ -120,7 +122,7 @@ func (c *Client) ask(r Remote, caps proto.Caps, digests string) (session.Ask, er
 		}
 	}}
 	a.Answer = func(challenge string) (string, error) {
-		password, err := c.Secrets.password(c.Options.PasswordFile)
+		password, err := c.Secrets.password(c.Options.PasswordFile, server.Operator(c.Options))
 		if err != nil {
 			return "", err
 		}
@@ -129,14 +131,14 @@ func (c *Client) ask(r Remote, caps proto.Caps, digests string) (session.Ask, er
 	}
 	var err error
 	if file := c.Options.EarlyInput; file != "" && r.Module != "" {
-		a.Early, err = readEarly(file)
+		a.Early, err = readEarly(file, server.Operator(c.Options))
 	}
 	return a, err
 }
 
 // readEarly reads what a daemon's early exec gets.
-func readEarly(file string) ([]byte, error) {
-	f, err := os.Open(file)
+func readEarly(file string, by rootfs.Operator) ([]byte, error) {
+	f, err := by.Open(file)
 	if err != nil {
 		return nil, proto.Failf(proto.ExitStartClient, "failed to open %s: %w", file, reason(err))
 	}

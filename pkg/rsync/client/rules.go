@@ -15,7 +15,13 @@ func (c *Client) readFile(name string) ([]byte, error) {
 	if c.ReadFile != nil {
 		return c.ReadFile(name)
 	}
-	return server.ReadRuleFile(name)
+	return server.ReadRuleFile(name, server.Operator(c.Options))
+}
+
+// readMerge reads a file that a rule names, with a code of its own for errors.
+func (c *Client) readMerge(name string) ([]byte, error) {
+	text, err := c.readFile(name)
+	return text, proto.Fail(proto.ExitFileIO, err)
 }
 
 // addFile adds the rules of a file.
@@ -30,7 +36,8 @@ func (c *Client) addFile(name string, add func(name string, text []byte) error) 
 // rules reads the filter options.
 func (c *Client) rules() (*filter.Rules, error) {
 	rules := filter.New(filter.Options{
-		DeleteExcluded: c.Options.DeleteExcluded, ReadMerge: c.readFile, NULLines: c.Options.From0, CVSIgnore: server.CVSIgnore(),
+		DeleteExcluded: c.Options.DeleteExcluded, ReadMerge: c.readMerge, NULLines: c.Options.From0,
+		CVSIgnore: server.CVSIgnore(server.Operator(c.Options)),
 	})
 	for _, r := range c.Options.Rules {
 		var err error

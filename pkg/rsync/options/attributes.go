@@ -53,6 +53,20 @@ type Attributes struct {
 	SafeLinks       bool
 	// MungeLinks is this side's own affair: a server is not told.
 	MungeLinks bool
+
+	// How paths are opened that whoever runs this side names; the other side is not told. A daemon refuses the first and
+	// ignores the second.
+	InsecureLinks bool   // links are followed whoever owns them
+	ConfineRoot   string // the absolute folder that they must lie in, "" for none
+}
+
+// confine is --confine-root.
+func confine(s *state, arg string) *Error {
+	if !strings.HasPrefix(arg, "/") {
+		return syntaxError("%s--confine-root must be an absolute path", s.remote())
+	}
+	s.ConfineRoot = arg
+	return nil
 }
 
 // addChmod appends a list of changes to those given before.

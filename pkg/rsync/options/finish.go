@@ -23,6 +23,9 @@ func (s *state) finish() *Error {
 	} else if s.ListOnly == ListNo && len(s.Args) < 2 && s.ReadBatch == "" {
 		s.ListOnly = ListImplied
 	}
+	if s.InsecureLinks && s.ConfineRoot != "" {
+		return syntaxError("%s--insecure-links cannot be combined with --confine-root", s.remote())
+	}
 	if s.MaxDelete.Set && s.MaxDelete.Value < 0 {
 		s.MaxDelete.Value = 0 // "no deletions"; -1 is how clients say 0
 	}

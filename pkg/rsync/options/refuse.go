@@ -31,6 +31,7 @@ func NewRefusal(patterns []string) (r Refusal, unmatched []string) {
 		}
 	}
 	c.add("log-file*", true)
+	c.add("insecure-links", true) // "insecure links" is the administrator's to say
 	return Refusal{c.refused}, unmatched
 }
 

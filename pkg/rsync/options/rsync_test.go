@@ -97,7 +97,7 @@ func lines() []string {
 		"--protocol=29 -a --delete", "--protocol=27 -rv -B 200k", "--protocol=30 -a", "--protocol=31 -r --delete-before",
 		"-z", "-zz", "-z --zl=3 --skip-compress=mp3", "--zc=lz4 --cc=md5 -B700 --zl=4 --max-size=5", "--old-compress", "--zc=zlibx", "-z --zc=none",
 		"-E", "-aE", "-aE --no-p", "--chmod=u+x --chmod=D755", "--usermap=a:b,1-5:c", "--groupmap=7:d --no-g", "--chown=a:b", "--chown=a",
-		"--chown=:b -a", "--super", "--no-super", "--fake-super -a", "-A", "-aAX", "-A --no-A", "-AE --no-p", "-X", "-XXX", "-rXEU", "-aXX --no-X", "-L", "-lLkK", "-aOJKL --safe-links --copy-unsafe-links --ignore-errors --numeric-ids", "--munge-links -a", "--safe-links", "-U", "-UUU", "-UU --open-noatime", "--open-noatime -aU", "-U --no-U", "--open-noatime --no-open-noatime", "--super --force --size-only --stats --numeric-ids  --usermap=a:b --ignore-existing",
+		"--chown=:b -a", "--super", "--no-super", "--fake-super -a", "-A", "-aAX", "-A --no-A", "-AE --no-p", "-X", "-XXX", "-rXEU", "-aXX --no-X", "-L", "-lLkK", "-aOJKL --safe-links --copy-unsafe-links --ignore-errors --numeric-ids", "--munge-links -a", "--insecure-links", "--confine-root=/x -a", "--insecure-links --no-insecure-links", "--safe-links", "-U", "-UUU", "-UU --open-noatime", "--open-noatime -aU", "-U --no-U", "--open-noatime --no-open-noatime", "--super --force --size-only --stats --numeric-ids  --usermap=a:b --ignore-existing",
 		"--zc=auto", "--zl=5", "-z --no-z", "--zc=zlib --zl=-1", "--zc=zstd --protocol=29",
 		"-C", "-F", "-FF", "-rm --delete", "-m --no-m", "-rCm0",
 		"--stderr=e", "--stderr=al", "--stderr=client -i", "--msgs2stderr -B700", "--no-msgs2stderr", "--zt=3 -z", "--sockopts=SO_KEEPALIVE",
@@ -217,7 +217,7 @@ func samples() map[string]string {
 	return map[string]string{"remote-option": "-x", "chmod": "u+x", "block-size": "7", "max-alloc": "2m", "bwlimit": "7",
 		"exclude-from": "/dev/null", "include-from": "/dev/null", "filter": "-_x", "stderr": "all", "dparam": "port=7",
 		"stop-at": "2099-12-31", "info": "none", "debug": "none",
-		"outbuf": "L", "iconv": "utf8"}
+		"outbuf": "L", "iconv": "utf8", "confine-root": "/x"}
 }
 
 // Every spelling in the table is one that rsync knows, with an argument where
@@ -347,7 +347,7 @@ func TestRefusalAgainstRsync(t *testing.T) {
 		}
 		refuse, _ := NewRefusal(fields(patterns))
 		for _, line := range []string{"-r", "-c", "-a", "-u", "-O", "-n", "-r --delete", "-r --delete-after", "-r --delete-excluded",
-			"-r --del", "--size-only", "-v --stats", "--checksum-seed=3"} {
+			"-r --del", "--size-only", "-v --stats", "--checksum-seed=3", "-M--insecure-links"} {
 			t.Run(patterns+"/"+line, func(t *testing.T) {
 				t.Parallel() // rsync sleeps after a refusal
 				// The remote shell is the shell: it runs the daemon here.

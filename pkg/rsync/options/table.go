@@ -104,10 +104,9 @@ func keepRows() []row {
 			func(o *Options) *bool { return &o.KeepDirlinks }).from("2.6.3").letter(9, onlyPush),
 		flag("drop-D", "", "create no devices and specials, whatever is transferred",
 			func(o *Options) *bool { return &o.DropDevices }).from("3.5.0").noLong(),
-		todo("insecure-links", "", "", "follow symlinks of others in paths given as options",
-			"paths that the user names are always followed here, whoever owns a link on the way").from("3.5.0").noLong(),
-		todo("confine-root", "", "DIR", "refuse paths given as options that lead out of DIR",
-			"the verb rrsync confines what a remote shell may reach").from("3.5.0"),
+		flag("insecure-links", "", "follow symlinks of anybody's in paths given as options",
+			func(o *Options) *bool { return &o.InsecureLinks }).from("3.5.0").noLong(),
+		value("confine-root", "", "DIR", "refuse paths given as options that lead out of DIR", confine).from("3.5.0"),
 		value("usermap", "", "STRING", "map owners: FROM:TO,... by names, numbers, ranges or *", setMap(userMapping())).from("3.1.0").
 			toServer(138, mapWord(userMapping())),
 		value("groupmap", "", "STRING", "map groups in the same way", setMap(groupMapping())).from("3.1.0").

@@ -28,7 +28,8 @@ type kernel struct {
 	noProc      atomic.Bool // no /proc to be trusted, as in a chroot
 }
 
-// Open makes path the root. The path is the administrator's own: symbolic links in it are followed. The directory needs
+// Open makes path the root. Symbolic links in it are followed, whoever owns them; see [Operator] for a path that strangers could
+// plant links in. The directory needs
 // search permission only; listing or syncing it needs read permission as well.
 func Open(path string) (*Root, error) {
 	return open(path, new(kernel))
@@ -39,15 +40,21 @@ func open(path string, k *kernel) (*Root, error) {
 	if err != nil {
 		return nil, &fs.PathError{Op: "open root", Path: path, Err: err}
 	}
-	if !k.noOpenat2.Load() {
-		probe, err := openat2(fd, ".", beneath|unix.RESOLVE_NO_SYMLINKS)
-		if err != nil {
-			k.noOpenat2.Store(true)
-		} else {
-			closeFD(probe)
-		}
-	}
+	k.probe(fd)
 	return newRoot(fd, path, k), nil
+}
+
+// probe finds out whether there is openat2, on a directory.
+func (k *kernel) probe(dir int) {
+	if k.noOpenat2.Load() {
+		return
+	}
+	fd, err := openat2(dir, ".", beneath|unix.RESOLVE_NO_SYMLINKS)
+	if err != nil {
+		k.noOpenat2.Store(true)
+		return
+	}
+	closeFD(fd)
 }
 
 // newRoot takes over fd.

@@ -9,6 +9,7 @@ import (
 	"github.com/empegsync/empegsync/pkg/rsync/filelist"
 	"github.com/empegsync/empegsync/pkg/rsync/logformat"
 	"github.com/empegsync/empegsync/pkg/rsync/proto"
+	"github.com/empegsync/empegsync/pkg/rsync/rootfs"
 	"github.com/empegsync/empegsync/pkg/rsync/transfer"
 )
 
@@ -17,8 +18,8 @@ import (
 const DefaultLogFormat = "%i %n%L"
 
 // OpenLog opens the file of --log-file, which grows at its end.
-func OpenLog(name string) (*os.File, error) {
-	return os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+func OpenLog(name string, by rootfs.Operator) (*os.File, error) {
+	return by.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
 }
 
 // LogFailure is what is said where a log cannot be opened: the run goes on

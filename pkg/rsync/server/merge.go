@@ -15,29 +15,30 @@ import (
 // maxMergeFile bounds a file of filter rules, in bytes.
 const maxMergeFile = 4 << 20
 
-// Locate is the [transfer.Locate] of a side that works for its own user: rules
-// are about paths of the machine, and merge files are found where they are
-// named. Below the transfer's root they are found without following a link out
-// of it.
-func Locate(root *rootfs.Root, _ string) (base string, read filter.ReadFile) {
-	base, err := filepath.Abs(root.Name())
-	if err != nil {
-		base = root.Name()
-	}
-	return base, func(name string) ([]byte, error) {
-		if rest, ok := transfer.Below(base, name); ok {
-			return root.ReadSmall(rest, maxMergeFile)
+// Locate gives the [transfer.Locate] of a side that works for its own user:
+// rules are about paths of the machine, and merge files are found where they are
+// named.
+func Locate(by rootfs.Operator) transfer.Locate {
+	return func(root *rootfs.Root, _ string) (base string, read filter.ReadFile) {
+		base, err := filepath.Abs(root.Name())
+		if err != nil {
+			base = root.Name()
 		}
-		return ReadRuleFile(name)
+		return base, func(name string) ([]byte, error) {
+			if rest, ok := transfer.Below(base, name); ok {
+				return by.ReadWithin(root, rest, maxMergeFile)
+			}
+			return ReadRuleFile(name, by)
+		}
 	}
 }
 
 // ReadRuleFile reads a file of filter rules that the user has named, "-" being
 // the standard input.
-func ReadRuleFile(name string) ([]byte, error) {
+func ReadRuleFile(name string, by rootfs.Operator) ([]byte, error) {
 	in := os.Stdin
 	if name != "-" {
-		f, err := os.Open(name)
+		f, err := by.Open(name)
 		if err != nil {
 			return nil, err
 		}
@@ -53,10 +54,10 @@ func ReadRuleFile(name string) ([]byte, error) {
 
 // CVSIgnore returns what the user adds to the rules of --cvs-exclude: the text
 // of ~/.cvsignore and the value of $CVSIGNORE (exclude.c:get_cvs_excludes).
-func CVSIgnore() []string {
+func CVSIgnore(by rootfs.Operator) []string {
 	var texts []string
 	if home := os.Getenv("HOME"); home != "" {
-		if text, err := ReadRuleFile(filepath.Join(home, ".cvsignore")); err == nil {
+		if text, err := ReadRuleFile(filepath.Join(home, ".cvsignore"), by); err == nil {
 			texts = append(texts, strings.Join(strings.Fields(string(text)), " "))
 		}
 	}

@@ -19,7 +19,7 @@ import (
 // working directory. What cannot be opened is told when its turn comes. done
 // closes them all. Options say how paths are meant; an error is one with them.
 func OpenSources(args []string, opt *options.Options) (sources []transfer.Source, done func(), err error) {
-	o := opener{}
+	o := opener{by: Operator(opt)}
 	o.whole, o.cwd = everything()
 	for _, arg := range args {
 		s, err := o.source(arg, opt)
@@ -45,6 +45,7 @@ func OpenSources(args []string, opt *options.Options) (sources []transfer.Source
 type opener struct {
 	whole *rootfs.Root // everything, nil if that cannot be had
 	cwd   string
+	by    rootfs.Operator // for what a list names
 }
 
 // source opens one path: a folder that names from a file start from, the start
@@ -53,10 +54,8 @@ func (o *opener) source(arg string, opt *options.Options) (transfer.Source, erro
 	if opt.FilesFrom != "" {
 		base := arg
 		s := o.open(base)
-		s.Open = func(dir string) transfer.Source {
-			below := o.open(path.Join(base, dir))
-			below.Shown = dir // names from a file begin here
-			return below
+		if top := s.Root; top != nil {
+			s.Open = func(dir string) transfer.Source { return o.listed(top, base, dir) }
 		}
 		return s, nil
 	}
@@ -88,6 +87,20 @@ func (o *opener) open(dir string) transfer.Source {
 		dir = "."
 	}
 	root, err := rootfs.Open(dir)
+	return o.opened(root, dir, err)
+}
+
+// listed opens a folder below top, which is base, that a list leads to. Who can
+// write below base must not lead us elsewhere, so not every link is followed.
+func (o *opener) listed(top *rootfs.Root, base, dir string) transfer.Source {
+	root, err := o.by.Within(top, path.Join(".", dir))
+	s := o.opened(root, path.Join(base, dir), err)
+	s.Shown = dir // names from a file begin here
+	s.Enter = func(link string) (*rootfs.Root, error) { return o.by.Within(root, link) }
+	return s
+}
+
+func (o *opener) opened(root *rootfs.Root, dir string, err error) transfer.Source {
 	if err != nil {
 		return transfer.Source{Name: dir, Err: err}
 	}
@@ -99,10 +112,10 @@ func (o *opener) open(dir string) transfer.Source {
 }
 
 // ReadNames reads the file of --files-from; "-" is the standard input.
-func ReadNames(name string, zeros bool) ([]string, error) {
+func ReadNames(name string, zeros bool, by rootfs.Operator) ([]string, error) {
 	in := os.Stdin
 	if name != "-" {
-		f, err := os.Open(name)
+		f, err := by.Open(name)
 		if err != nil {
 			return nil, proto.Failf(proto.ExitSyntax, "failed to open files-from file %s: %w", name, reason(err))
 		}
@@ -144,23 +157,28 @@ func below(cwd, dir string) string {
 // run (main.c:get_local_name). Of a path that is to be made with all that leads
 // to it, the Root is what there is. The caller closes the Root.
 func OpenDest(dest string, opt *options.Options, created func(dir string)) (transfer.Dest, error) {
-	info, err := os.Stat(dest)
+	aside := Operator(opt)
+	by := rootfs.Operator{Insecure: opt.InsecureLinks} // the destination is not confined
+	info, err := os.Stat(dest)                         // what there is, opened below
 	if err != nil && !errors.Is(err, fs.ErrNotExist) && !(opt.MkPath && errors.Is(err, syscall.ENOTDIR)) {
 		return transfer.Dest{}, proto.Failf(proto.ExitFileSelect, "cannot stat destination %q: %w", dest, reason(err))
 	}
 	exists := err == nil
 	if exists && info.IsDir() {
-		root, err := rootfs.Open(dest)
+		root, err := by.Root(dest)
 		if err != nil {
 			return transfer.Dest{}, proto.Failf(proto.ExitFileSelect, "change_dir#1 %q failed: %w", dest, reason(err))
 		}
-		return transfer.Dest{Root: root, Aside: Aside(dest)}, nil
+		return transfer.Dest{Root: root, Aside: Aside(dest, aside)}, nil
 	}
 	clean := path.Clean(dest)
 	base, rest := path.Dir(clean), path.Base(clean)
-	root, err := rootfs.Open(base)
+	root, err := by.Root(base)
+	if errors.Is(err, rootfs.ErrUntrusted) {
+		return transfer.Dest{}, proto.Failf(proto.ExitFileSelect, "change_dir#2 %q failed: %w", dest, reason(err))
+	}
 	if err != nil && (opt.MkPath || opt.DryRun) {
-		if root, rest, err = Aside(".")(".", clean); err == nil {
+		if root, rest, err = Aside(".", by)(".", clean); err == nil {
 			base = path.Join(".", strings.TrimSuffix(clean, rest))
 		}
 	}
@@ -168,7 +186,7 @@ func OpenDest(dest string, opt *options.Options, created func(dir string)) (tran
 		return transfer.Dest{}, proto.Failf(proto.ExitFileIO, "mkdir %q failed: %w", clean, reason(err))
 	}
 	trailing := strings.HasSuffix(dest, "/")
-	d := transfer.Dest{Root: root, Path: rest, Called: strings.TrimRight(dest, "/"), Aside: Aside(base)}
+	d := transfer.Dest{Root: root, Path: rest, Called: strings.TrimRight(dest, "/"), Aside: Aside(base, aside)}
 	if trailing {
 		d.Path += "/"
 	}
@@ -193,14 +211,14 @@ func OpenDest(dest string, opt *options.Options, created func(dir string)) (tran
 
 // Aside opens folders that options name besides the destination, which lies
 // below root; they are the user's own and may be anywhere.
-func Aside(root string) func(at, dir string) (*rootfs.Root, string, error) {
+func Aside(root string, by rootfs.Operator) func(at, dir string) (*rootfs.Root, string, error) {
 	return func(at, dir string) (*rootfs.Root, string, error) {
 		if !path.IsAbs(dir) {
 			dir = root + "/" + at + "/" + dir // ".." is for the system: links may be on the way
 		}
 		missing := ""
 		for {
-			r, err := rootfs.Open(dir)
+			r, err := by.Root(dir)
 			switch {
 			case err == nil && missing == "":
 				return r, ".", nil

@@ -8,6 +8,7 @@ import (
 	"github.com/empegsync/empegsync/pkg/rsync/filter"
 	"github.com/empegsync/empegsync/pkg/rsync/options"
 	"github.com/empegsync/empegsync/pkg/rsync/proto"
+	"github.com/empegsync/empegsync/pkg/rsync/rootfs"
 	"github.com/empegsync/empegsync/pkg/rsync/transfer"
 )
 
@@ -32,10 +33,10 @@ type Places interface {
 	CVSIgnore() []string
 }
 
-// own is all that the user of this machine may reach.
-type own struct{}
+// own is all that the user of this machine may reach, whom it is opened for.
+type own struct{ by rootfs.Operator }
 
-func (own) Names(file string, zeros bool) ([]string, error) { return ReadNames(file, zeros) }
+func (o own) Names(file string, zeros bool) ([]string, error) { return ReadNames(file, zeros, o.by) }
 
 func (own) Sources(_ context.Context, opt *options.Options) ([]transfer.Source, func(), error) {
 	args := opt.Args
@@ -57,13 +58,18 @@ func (own) Dest(opt *options.Options, tell func(proto.Tag, string)) (transfer.De
 	})
 }
 
-func (own) Rules(client *filter.Rules) transfer.Rules {
-	return transfer.NewClientRules(client, Locate, "")
+func (o own) Rules(client *filter.Rules) transfer.Rules {
+	return transfer.NewClientRules(client, Locate(o.by), "")
 }
 
-func (own) Log(opt *options.Options) (io.WriteCloser, error) { return OpenLog(opt.LogFile) }
+func (o own) Log(opt *options.Options) (io.WriteCloser, error) { return OpenLog(opt.LogFile, o.by) }
 
-func (own) CVSIgnore() []string { return CVSIgnore() }
+func (o own) CVSIgnore() []string { return CVSIgnore(o.by) }
+
+// Operator is how a side opens what its own user names, as the options say.
+func Operator(opt *options.Options) rootfs.Operator {
+	return rootfs.Operator{Insecure: opt.InsecureLinks, Confine: opt.ConfineRoot}
+}
 
 // Destination gives the one path that a receiving server is given.
 func Destination(opt *options.Options) (string, error) {

@@ -74,7 +74,7 @@ func (s *Session) Run(ctx context.Context) error {
 	}
 	c := &active{Session: s, clock: conn, places: s.Places, r: wire.NewReader(conn, readBuffer), w: wire.NewWriter(conn, writeBuffer)}
 	if c.places == nil {
-		c.places = own{}
+		c.places = own{Operator(c.Options)}
 	}
 	defer context.AfterFunc(ctx, func() { s.Conn.Close() })()
 	told := c.complain

@@ -16,6 +16,10 @@ import (
 func (r *receiver) openAlternatives() error {
 	for _, dir := range r.opt.AltDirs {
 		pl, err := r.openPlace(r.opt.Alternative.Option(), dir)
+		if leadsAstray(err) {
+			r.report(proto.TagWarning, "%v; it is not used", err)
+			continue
+		}
 		if err != nil {
 			return err
 		}

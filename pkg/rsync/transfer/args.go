@@ -244,7 +244,9 @@ func (s *Source) grafted(p string) bool { return slices.Contains(s.grafts, p) }
 // known of it.
 func (w *walker) graft(s *Source, link string) (info rootfs.Info, err error) {
 	var to *rootfs.Root
-	if s.Outer != nil {
+	if s.Enter != nil {
+		to, err = s.Enter(link)
+	} else if s.Outer != nil {
 		to, err = s.Outer.Following(path.Join(s.Base, link), rootfs.LinksAsRoot)
 	} else {
 		to, err = s.Root.Sub(link)

@@ -42,11 +42,20 @@ func (r *receiver) openPlace(option, dir string) (place, error) {
 	}
 	root, sub, err := r.dest.Aside(r.at, dir)
 	if err != nil {
-		return pl, proto.Failf(proto.ExitFileSelect, "%s %q: %w", option, dir, reason(err))
+		code := proto.ExitFileSelect
+		if leadsAstray(err) {
+			code = proto.ExitFileIO // as where a file cannot be put there
+		}
+		return pl, proto.Failf(code, "%s %q: %w", option, dir, reason(err))
 	}
 	pl.root, pl.dir = root, sub
 	r.closers = append(r.closers, func() { root.Close() })
 	return pl, nil
+}
+
+// leadsAstray reports a path that a symbolic link kept from being opened.
+func leadsAstray(err error) bool {
+	return errors.Is(err, rootfs.ErrUntrusted) || errors.Is(err, rootfs.ErrConfined)
 }
 
 func (r *receiver) refused(p string, isDir bool) bool {

@@ -41,6 +41,9 @@ type Source struct {
 	// Open opens a folder below the one that Name means, for what --files-from
 	// names there; "." is the folder itself.
 	Open func(dir string) Source
+	// Enter, if not nil, opens the folder that a link on the way to a name leads
+	// to, as far as it is to be followed.
+	Enter func(link string) (*rootfs.Root, error)
 	// Closed, if not nil, reports what does not exist for the peer.
 	Closed func(path string, isDir bool) bool
 
