@@ -236,7 +236,7 @@ func TestBatchMistakes(t *testing.T) {
 		text string
 	}{
 		"-a --read-batch=none r":                 {11, `Batch file "none" open error`},
-		"-a --write-batch=no/where src/ r":       {11, `Batch file "no/where.sh" open error`},
+		"-a --write-batch=no/where src/ r":       {3, `Batch file "no/where.sh" open error`},
 		"-a --read-batch=noise r":                {2, "The protocol version in the batch file is too new (99 > "},
 		"-a --read-batch=short r":                {11, "read the batch file"},
 		"-a --read-batch=B h:r":                  {1, "remote destination is not allowed with --read-batch"},

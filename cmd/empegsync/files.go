@@ -12,6 +12,8 @@ import (
 	"syscall"
 
 	"github.com/google/renameio/v2"
+
+	"github.com/empegsync/empegsync/pkg/rsync/rootfs"
 )
 
 // logFile is a log that is open only while a line is written: an open file on
@@ -31,7 +33,7 @@ func (l *logFile) Write(p []byte) (int, error) {
 	if l.name == "" {
 		return l.spare.Write(p)
 	}
-	f, err := os.OpenFile(l.name, os.O_APPEND|os.O_CREATE|os.O_WRONLY|syscall.O_NOFOLLOW, 0o644)
+	f, err := rootfs.Operator{}.OpenFile(l.name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
 	if err == nil {
 		n, werr := f.Write(p)
 		if err = errors.Join(werr, f.Close()); err == nil {

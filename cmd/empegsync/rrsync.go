@@ -15,6 +15,7 @@ import (
 	"github.com/empegsync/empegsync/pkg/remote/restricted"
 	"github.com/empegsync/empegsync/pkg/rsync/options"
 	"github.com/empegsync/empegsync/pkg/rsync/proto"
+	"github.com/empegsync/empegsync/pkg/rsync/rootfs"
 )
 
 // rrsyncCmd shows the verb in the help; run hands its words to runRrsync, for
@@ -167,7 +168,7 @@ func openSessionLog(name string, key *restricted.Key) (*os.File, error) {
 	if key.Holds(name) {
 		return nil, fmt.Errorf("the log %s lies in the key's directory, where clients could change it: choose another place", name)
 	}
-	f, err := os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	f, err := rootfs.Operator{}.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open the log: %w", err)
 	}

@@ -386,3 +386,37 @@ func TestForcedDaemonOfAUser(t *testing.T) {
 		}
 	}
 }
+
+// TestRrsyncMergeFiles: a merge file outside the key's folder hides none of a client's files, from which it could tell what is in
+// it, and no client loosens or names the confines.
+func TestRrsyncMergeFiles(t *testing.T) {
+	t.Parallel()
+	k := newKey(t, "-ro")
+	k.traps()
+	must(t, os.WriteFile(k.outside+"/picks", []byte("a\n"), 0o644))
+	must(t, os.WriteFile(k.served+"/names", []byte("b\n"), 0o644))
+	k.before = k.beyond()
+	for i, c := range []struct{ rule, hidden string }{
+		{":- " + k.outside + "/picks", ""}, {":- ../outside/picks", ""}, {":- abs/picks", ""}, {":- /rel/picks", ""}, {":- sub/up/picks", ""},
+		{":- /names", "b"}, {":- names", "b"},
+	} {
+		dst := fmt.Sprintf("got%d", i)
+		r := k.run([]string{"rsync", k.ours}[i%2], "-r", "--filter="+c.rule, "h:", dst+"/")
+		var missing []string
+		for _, name := range []string{"a", "sub/b", "sub/deep/c"} {
+			if _, err := os.Lstat(filepath.Join(k.dir, dst, name)); err != nil {
+				missing = append(missing, filepath.Base(name))
+			}
+		}
+		// A rule file that cannot be read may end the run or leave its folder out, as long as it picks no names.
+		if got := strings.Join(missing, " "); got != c.hidden && (r.code == 0 || got != "a b c") {
+			t.Errorf("%s: %q is missing, want %q: %s", c.rule, got, c.hidden, r)
+		}
+		k.unhurt(r.out + r.err)
+	}
+	for _, option := range []string{"--insecure-links", "--confine-root=/"} {
+		if r := k.run("rsync", "-r", "-M"+option, "h:", "got/"); r.code == 0 {
+			t.Errorf("%s is accepted: %s", option, r)
+		}
+	}
+}

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -25,6 +26,7 @@ import (
 	"github.com/empegsync/empegsync/pkg/role"
 	"github.com/empegsync/empegsync/pkg/rsync/conf"
 	"github.com/empegsync/empegsync/pkg/rsync/daemon"
+	"github.com/empegsync/empegsync/pkg/rsync/rootfs"
 )
 
 // serveCmd is the daemon.
@@ -236,7 +238,7 @@ func (c *serveCmd) load() (*conf.Config, string, error) {
 	if name == "" {
 		name = filepath.Join(c.Root, "etc/rsyncd.conf")
 	}
-	text, err := os.ReadFile(name)
+	text, err := source{}.Read(name)
 	if errors.Is(err, fs.ErrNotExist) && c.Config == "" {
 		cfg, err := c.drives()
 		return cfg, "serving the drives read only", err
@@ -330,15 +332,28 @@ type source struct{}
 func (source) Env(name string) (string, bool) { return os.LookupEnv(name) }
 
 // Read implements conf.Source.
-func (source) Read(path string) ([]byte, error) { return os.ReadFile(path) }
+func (source) Read(path string) ([]byte, error) {
+	f, err := rootfs.Operator{}.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(f)
+}
 
 // List implements conf.Source.
 func (source) List(path string) (names []string, dir bool, err error) {
-	info, err := os.Stat(path)
+	info, err := rootfs.Operator{}.Stat(path)
 	if err != nil || !info.IsDir() {
 		return nil, false, err
 	}
-	entries, err := os.ReadDir(path)
+	f, err := rootfs.Operator{}.Open(path)
+	if err != nil {
+		return nil, false, err
+	}
+	defer f.Close()
+	entries, err := f.ReadDir(-1)
+	slices.SortFunc(entries, func(a, b os.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
 	for _, e := range entries {
 		names = append(names, e.Name())
 	}
@@ -351,7 +366,7 @@ func motd(file string, log *slog.Logger) func() string {
 		return nil
 	}
 	return func() string {
-		text, err := os.ReadFile(file)
+		text, err := source{}.Read(file)
 		if err != nil {
 			log.Warn("motd file", "err", err)
 			return ""

@@ -152,7 +152,7 @@ func TestServeConfigErrors(t *testing.T) {
 		words      []string
 	}{
 		{"unknown", "[drive0]\npath = /\nuse chrot = no\n", []string{file + ":3", "use chrot"}},
-		{"unsupported", "port = 0\n[drive0]\npath = /\ninsecure links = yes\n", []string{file + ":4", "insecure links"}},
+		{"unsupported", "port = 0\n[drive0]\npath = /\nname = x\n", []string{file + ":4", `"name"`}},
 		{"no value of its kind", "[drive0]\npath = /\nread only = perhaps\n", []string{file + ":3", "read only", "perhaps"}},
 		{"a module without a path", "[drive0]\ncomment = x\n", []string{"drive0", "path"}},
 		{"no folder for the pid", "pid file = " + dir + "/none/pid\n[drive0]\npath = /\n", []string{"pid file", dir + "/none"}},

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 
 	"github.com/empegsync/empegsync/pkg/install"
@@ -15,7 +14,7 @@ import (
 // Paths in it are the player's own, and so below the root.
 func (r rootFlag) settings() (*role.Settings, string, error) {
 	name := filepath.Join(r.Root, install.Config)
-	text, err := os.ReadFile(name)
+	text, err := source{}.Read(name)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
 		return nil, name, nil
 	}

@@ -162,6 +162,9 @@ type Module struct {
 	// IgnoreErrors deletes in spite of errors, IgnoreNonreadable leaves out
 	// what cannot be read.
 	IgnoreErrors, IgnoreNonreadable bool
+	// InsecureLinks has links followed whoever owns them in the paths that the
+	// module's parameters name, but for the secrets and lock files.
+	InsecureLinks bool
 	// MungeSymlinks makes links harmless on the way in and good again on the way
 	// out; unset: where the module is not a chroot of its own.
 	MungeSymlinks Tri

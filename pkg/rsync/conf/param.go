@@ -45,7 +45,6 @@ type Param struct {
 	Extension bool
 
 	field  func(*Global, *Module) any // where it is kept; nil: not supported
-	holds  func(value string) bool    // unsupported, but this is done anyway
 	advice string                     // what to do instead, else "remove the line"
 }
 

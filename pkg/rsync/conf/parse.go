@@ -188,7 +188,7 @@ func (p *parser) parameter(file string, line int, name, value string) {
 		value = Expand(value, p.src.Env)
 	}
 	if !par.Supported() {
-		p.unsupported(file, line, par, value)
+		p.unsupported(file, line, par)
 		return
 	}
 	module := &p.defaults
@@ -209,11 +209,8 @@ func (p *parser) parameter(file string, line int, name, value string) {
 	}
 }
 
-// unsupported lets a value pass that asks for what is done anyway.
-func (p *parser) unsupported(file string, line int, par Param, value string) {
-	if par.holds != nil && par.holds(value) {
-		return
-	}
+// unsupported refuses a parameter that is not there.
+func (p *parser) unsupported(file string, line int, par Param) {
 	advice := par.advice
 	if advice == "" {
 		advice = "remove the line"

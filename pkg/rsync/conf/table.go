@@ -52,7 +52,7 @@ func moduleParams() []Param {
 		{Name: "include", field: func(_ *Global, m *Module) any { return &m.Include }},
 		{Name: "include from", field: func(_ *Global, m *Module) any { return &m.IncludeFrom }},
 		{Name: "incoming chmod", field: func(_ *Global, m *Module) any { return &m.IncomingChmod }},
-		{Name: "insecure links", Kind: KindBool, Default: "no", holds: isBool(No)},
+		{Name: "insecure links", Kind: KindBool, Default: "no", field: func(_ *Global, m *Module) any { return &m.InsecureLinks }},
 		{Name: "list", Kind: KindBool, Default: "yes", field: func(_ *Global, m *Module) any { return &m.List }},
 		{Name: "lock file", Default: "/var/run/rsyncd.lock", field: func(_ *Global, m *Module) any { return &m.LockFile }},
 		{Name: "log file", field: func(_ *Global, m *Module) any { return &m.LogFile }},
@@ -93,21 +93,5 @@ func DefaultModule() Module {
 		ReadOnly: true, List: true, MaxVerbosity: 1, StrictModes: true,
 		ReverseLookup: true, ForwardLookup: true, LockFile: "/var/run/rsyncd.lock",
 		LogFormat: "%o %h [%a] %m (%u) %f %l", QueueTime: 600,
-	}
-}
-
-// isBool accepts the values of an unsupported parameter that change nothing.
-func isBool(harmless ...Tri) func(string) bool {
-	return func(value string) bool {
-		t, err := parseBool(value)
-		if err != nil {
-			return false
-		}
-		for _, h := range harmless {
-			if t == h {
-				return true
-			}
-		}
-		return false
 	}
 }

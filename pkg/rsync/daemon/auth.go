@@ -17,6 +17,7 @@ import (
 	"github.com/empegsync/empegsync/pkg/rsync/checksum"
 	"github.com/empegsync/empegsync/pkg/rsync/conf"
 	"github.com/empegsync/empegsync/pkg/rsync/filter"
+	"github.com/empegsync/empegsync/pkg/rsync/rootfs"
 	proc "github.com/empegsync/empegsync/pkg/rsync/session"
 )
 
@@ -205,7 +206,7 @@ func readSecrets(m *conf.Module) (text []byte, why string, err error) {
 	if m.SecretsFile == "" {
 		return nil, "no secrets file", nil
 	}
-	f, err := os.OpenFile(m.SecretsFile, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	f, err := rootfs.Operator{}.OpenFile(m.SecretsFile, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, "no secrets file", err
 	}

@@ -40,6 +40,9 @@ func dangersOf(m *conf.Module, public string) []string {
 	if who, err := identify(m); err == nil && who.UID == 0 && jailOf(m, true).dir == "" {
 		list = append(list, "is served as root without a chroot; give it a uid, or \"use chroot = yes\"")
 	}
+	if m.InsecureLinks {
+		list = append(list, "follows symbolic links of anybody's to its path and its files: who can write in a folder on the way chooses what is served; remove \"insecure links\"")
+	}
 	if open {
 		return list
 	}

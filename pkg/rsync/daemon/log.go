@@ -170,7 +170,7 @@ func (c *session) openLog(m *conf.Module) *os.File {
 	if m.LogFile == "" || m.LogFile == c.Config.Global.LogFile {
 		return nil
 	}
-	f, err := os.OpenFile(m.LogFile, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	f, err := operator(m).OpenFile(m.LogFile, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
 	if err != nil {
 		c.log.Error("cannot open the module's log file, so its lines go here", "err", err)
 		return nil

@@ -13,7 +13,6 @@ import (
 	"github.com/empegsync/empegsync/pkg/rsync/conf"
 	"github.com/empegsync/empegsync/pkg/rsync/options"
 	"github.com/empegsync/empegsync/pkg/rsync/proto"
-	"github.com/empegsync/empegsync/pkg/rsync/rootfs"
 	proc "github.com/empegsync/empegsync/pkg/rsync/session"
 	"github.com/empegsync/empegsync/pkg/rsync/transfer"
 )
@@ -224,7 +223,7 @@ func (c *session) standing(m *conf.Module) (who identity, why string) {
 
 // missing says what of a module is not there, "" for nothing.
 func (c *session) missing(m *conf.Module, in jail) string {
-	root, err := rootfs.Open(m.Path)
+	root, err := operator(m).Root(m.Path)
 	if err != nil {
 		c.log.Error("cannot open the module's path", "err", err)
 		return "chdir failed"
@@ -252,7 +251,7 @@ func (c *session) serve(ctx context.Context, job task, become func() *switchErro
 		}
 		defer t.names.close()
 	}
-	if t.root, err = rootfs.Open(job.module.Path); err == nil {
+	if t.root, err = operator(job.module).Root(job.module.Path); err == nil {
 		defer t.root.Close()
 		t.daemonRules, err = moduleRules(job.module)
 	}

@@ -19,13 +19,14 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/empegsync/empegsync/pkg/rsync/conf"
+	"github.com/empegsync/empegsync/pkg/rsync/rootfs"
 )
 
 // LockUp makes dir the root of this process's file system, for good: "daemon
 // chroot". The time zone, which is outside, is read before.
 func LockUp(dir string) error {
 	_ = time.Now().Local().String() // whatever there is
-	return lockUp(dir)
+	return lockUp(dir, rootfs.Operator{})
 }
 
 // KeepLittle has root give up what it does not need for moving files, above all

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/empegsync/empegsync/pkg/rsync/conf"
+	"github.com/empegsync/empegsync/pkg/rsync/rootfs"
 )
 
 // jail says where a module's worker is locked up.
@@ -42,11 +43,19 @@ func jailOf(m *conf.Module, able bool) jail {
 func (j jail) partOfAll(m *conf.Module) bool { return j.inner || j.dir == "" && m.Path != "/" }
 
 // lockUp makes dir the root of this process's file system.
-func lockUp(dir string) error {
-	if err := syscall.Chroot(dir); err != nil {
+func lockUp(dir string, by rootfs.Operator) error {
+	f, err := by.OpenFile(dir, os.O_RDONLY|syscall.O_DIRECTORY, 0)
+	if err != nil {
 		return fmt.Errorf("chroot %s: %w", dir, err)
 	}
-	return syscall.Chdir("/")
+	defer f.Close()
+	if err = f.Chdir(); err == nil {
+		err = syscall.Chroot(".")
+	}
+	if back := syscall.Chdir("/"); err == nil {
+		return back
+	}
+	return fmt.Errorf("chroot %s: %w", dir, err)
 }
 
 // become gives up root for the module's user, for good, and everything else
@@ -55,7 +64,7 @@ func (j Job) become(log *slog.Logger) *switchError {
 	fence := newFence(j.Module.Path)
 	defer fence.close()
 	if j.Chroot != "" {
-		switch err := lockUp(j.Chroot); {
+		switch err := lockUp(j.Chroot, operator(&j.Module)); {
 		case err != nil && j.ChrootTry:
 			log.Warn("the session goes on without a chroot", "err", err)
 		case err != nil:

@@ -4,11 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/empegsync/empegsync/pkg/rsync/conf"
 	"github.com/empegsync/empegsync/pkg/rsync/filter"
+	"github.com/empegsync/empegsync/pkg/rsync/rootfs"
 )
 
 // maxMergeFile bounds a merge file that a module's "filter" names, in bytes.
@@ -34,7 +34,7 @@ func moduleRules(m *conf.Module) (*filter.Rules, error) {
 		case !strings.HasPrefix(name, "/"):
 			return nil, errors.New("name a merge file by its absolute path")
 		}
-		return readMergeFile(name)
+		return readMergeFile(name, operator(m))
 	}})
 	if strings.TrimSpace(m.Filter) != "" {
 		if err := rules.Add(paramRule); err != nil {
@@ -50,7 +50,7 @@ func moduleRules(m *conf.Module) (*filter.Rules, error) {
 		{"exclude", m.Exclude, m.ExcludeFrom, rules.AddExclude, rules.AddExcludeFile},
 	} {
 		if part.file != "" {
-			text, err := readMergeFile(part.file)
+			text, err := readMergeFile(part.file, operator(m))
 			if err == nil {
 				err = part.addFile(part.file, text)
 			}
@@ -70,8 +70,11 @@ func moduleRules(m *conf.Module) (*filter.Rules, error) {
 	return rules, nil
 }
 
-func readMergeFile(name string) ([]byte, error) {
-	f, err := os.Open(name)
+// operator opens what a module's parameters name.
+func operator(m *conf.Module) rootfs.Operator { return rootfs.Operator{Insecure: m.InsecureLinks} }
+
+func readMergeFile(name string, by rootfs.Operator) ([]byte, error) {
+	f, err := by.Open(name)
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"sync"
 	"syscall"
+
+	"github.com/empegsync/empegsync/pkg/rsync/rootfs"
 )
 
 // slots are the places of "max connections": one for each transfer, held as a
@@ -22,9 +24,9 @@ type slots struct {
 // and go when it closes any of its descriptors of the file. For the same
 // reason, what this process holds must be counted here.
 type slotFile struct {
-	f    *os.File
-	info os.FileInfo
-	held map[int]bool
+	f        *os.File
+	dev, ino uint64
+	held     map[int]bool
 }
 
 // slotBytes is what one place takes in the file.
@@ -72,10 +74,10 @@ func (s *slots) claim(name string, most int) (release func(), err error) {
 // open returns the file, which may be open already under another name. One
 // that has been replaced under its name is given up when nothing in it is held.
 func (s *slots) open(name string) (*slotFile, error) {
-	info, err := os.Lstat(name)
-	if err == nil {
+	by := rootfs.Operator{}
+	if info, err := by.Stat(name); err == nil {
 		for _, f := range s.files {
-			if os.SameFile(info, f.info) {
+			if f.dev == info.Dev && f.ino == info.Ino {
 				return f, nil
 			}
 		}
@@ -83,14 +85,16 @@ func (s *slots) open(name string) (*slotFile, error) {
 	s.files = slices.DeleteFunc(s.files, func(f *slotFile) bool {
 		return len(f.held) == 0 && f.f.Close() == nil
 	})
-	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
+	f, err := by.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, err
 	}
-	if info, err = f.Stat(); err != nil {
+	info, err := f.Stat()
+	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	s.files = append(s.files, &slotFile{f, info, map[int]bool{}})
+	st, _ := info.Sys().(*syscall.Stat_t) // as it is on Linux
+	s.files = append(s.files, &slotFile{f, uint64(st.Dev), st.Ino, map[int]bool{}})
 	return s.files[len(s.files)-1], nil
 }
 

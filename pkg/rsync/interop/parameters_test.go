@@ -52,6 +52,7 @@ func shownBy() map[string][2]string {
 		"include":                 {daemon, "TestAsRsync"},
 		"include from":            {daemon, "TestParams"},
 		"incoming chmod":          {daemon, "TestParams"},
+		"insecure links":          {serve, "TestDaemonLinkOwners"},
 		"list":                    {daemon, "TestAsRsync"},
 		"listen backlog":          {daemon, "TestListenBacklog"},
 		"lock file":               {daemon, "TestSharedLockFile"},
