@@ -210,6 +210,8 @@ func (d *Decoder) readAttributes(r *wire.Reader, flags proto.EntryFlags, e *Entr
 	d.checkType(r, e)
 	if sendsRdev(d.caps, d.fields, e) {
 		d.readDevice(r, flags, e)
+	} else {
+		d.rdev = 0 // as the old versions do (flist.c:recv_file_entry)
 	}
 	if d.fields.Links && e.IsLink() {
 		d.readTarget(r, e)

@@ -13,6 +13,7 @@ func sendsRdev(caps proto.Caps, fields Fields, f *Entry) bool {
 
 func (e *Encoder) deviceFlags(f *Entry) proto.EntryFlags {
 	if !sendsRdev(e.caps, e.fields, f) {
+		e.rdev = 0 // as the old versions do (flist.c:send_file_entry)
 		return 0
 	}
 	major, minor := f.Device()

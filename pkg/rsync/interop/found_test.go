@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -62,6 +63,11 @@ func TestFound(t *testing.T) {
 		}, func(s *sandbox, dir string) {
 			s.must(os.Mkdir(dir+"/a", 0o755))
 		}},
+		{"folders that are deleted", "-rv --delete --protocol=28", func(s *sandbox, dir string) {
+			s.write(dir+"/kept", nil, then)
+		}, func(s *sandbox, dir string) {
+			s.write(dir+"/gone/a", nil, then)
+		}},
 		{"a folder where another one has the link", "-aii --copy-dest=../alt", func(s *sandbox, dir string) {
 			s.must(os.Symlink("x", dir+"/link"))
 			at(s, dir, then, "link", ".")
@@ -77,6 +83,20 @@ func TestFound(t *testing.T) {
 			oracle{flags: strings.Fields(tt.flags), source: tt.source, dest: tt.dest, roles: someRoles(i)}.run(t)
 		})
 	}
+	t.Run("devices of one number", func(t *testing.T) {
+		oracle{flags: []string{"-a", "--protocol=25"}, roles: []string{"our client pushes", "our client pulls"}, source: func(s *sandbox, dir string) {
+			for _, n := range []string{"a", "c", "e"} {
+				if os.Geteuid() == 0 {
+					s.must(syscall.Mknod(dir+"/"+n, syscall.S_IFCHR|0o644, 1<<8|3))
+				} else {
+					s.write(dir+"/"+n, nil, then)
+				}
+			}
+			s.write(dir+"/b", nil, then)
+			s.must(syscall.Mkfifo(dir+"/d", 0o644))
+			at(s, dir, then, "a", "c", "d", "e", ".")
+		}}.run(t)
+	})
 	t.Run("attributes in an old version", func(t *testing.T) {
 		oracle{flags: []string{"-aiAX", "--protocol=29"}, source: attributedTree, dest: olderAttributes, roles: []string{"we copy"}}.run(t)
 	})

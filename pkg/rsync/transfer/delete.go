@@ -155,6 +155,8 @@ func (g *generator) tellDeleted(p string, mode uint32) {
 	switch {
 	case !g.Server:
 	case g.opt.Info(options.InfoDel) == 0 && g.opt.LogFormat == "":
+	case !g.Caps.DeletedMessages && kind(mode) == 1:
+		g.say(proto.TagInfo, "deleting "+p+"/")
 	case !g.Caps.DeletedMessages:
 		g.say(proto.TagInfo, "deleting "+p)
 	case kind(mode) == 1:
