@@ -139,6 +139,14 @@ func TestGetRefuses(t *testing.T) {
 			t.Errorf("%q is served", key)
 		}
 	}
+	for key, want := range map[string]bool{
+		"a": true, strings.Repeat("x", maxName): true, strings.Repeat("x", maxName+1): false, strings.Repeat("x/", maxKey/2-1) + "xy": true,
+		strings.Repeat("x/", maxKey/2) + "x": false, "": false, "a\tb": false, "a\x7fb": false, "a\x1fb": false, "ä b~": true,
+	} {
+		if err := CheckKey(key); (err == nil) != want || err != nil && !errors.Is(err, ErrKey) {
+			t.Errorf("%.300q: %v", key, err)
+		}
+	}
 	for _, key := range []string{"near", "fifo", "dir", "file/x", "none"} {
 		if _, err := s.Get(key); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("%q: %v, want that there is none", key, err)

@@ -35,6 +35,7 @@ func TestReadProxy(t *testing.T) {
 		"PROXY UNKNOWN " + strings.Repeat("x", 92) + "\r\n": "",
 		"PROXY TCP6 fe80::7%eth0 fe80::1 5000 873\r\n":      "",
 		"PROXY TCP4 ::ffff:192.0.2.7 ::1 5000 873\r\n":      "",
+		"PROXY UDP6 2001:db8::7 2001:db8::1 5000 873\r\n":   "",
 		"PROXY UDP4 192.0.2.7 198.51.100.1 5000 873\r\n":    "",
 		"QROXY TCP4 192.0.2.7 198.51.100.1 5000 873\r\n":    "",
 		head2(0, 0, make([]byte, maxProxyHead)...):          "invalid IP",
