@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -74,35 +73,6 @@ func TestSyslogSettings(t *testing.T) {
 		r := call(t, "serve", "--check", "--config", file)
 		if (r.code == 0) != (want == "") || !strings.Contains(r.err, want) {
 			t.Errorf("%q: %s", text, r)
-		}
-	}
-}
-
-// TestLogIsNoLink: a log's lines go through no link, since somebody else may have put
-// it there, and are not lost; a log that has been moved away is begun anew.
-func TestLogIsNoLink(t *testing.T) {
-	dir := t.TempDir()
-	var spare bytes.Buffer
-	l := &logFile{name: filepath.Join(dir, "log"), spare: &spare}
-	must(t, os.WriteFile(filepath.Join(dir, "other"), nil, 0o644))
-	must(t, os.Symlink("other", l.name))
-	for range 2 {
-		if _, err := l.Write([]byte("line\n")); err != nil {
-			t.Error(err)
-		}
-	}
-	if text := spare.String(); strings.Count(text, "cannot be written") != 1 || !strings.HasSuffix(text, "line\nline\n") {
-		t.Errorf("in its place: %q", text)
-	}
-	for i := range 2 {
-		must(t, os.Rename(l.name, fmt.Sprint(l.name, i)))
-		if _, err := l.Write([]byte("more\n")); err != nil {
-			t.Error(err)
-		}
-	}
-	for name, want := range map[string]string{"other": "", "log": "more\n", "log1": "more\n"} {
-		if text, err := os.ReadFile(filepath.Join(dir, name)); err != nil || string(text) != want {
-			t.Errorf("%s: %q, %v", name, text, err)
 		}
 	}
 }
