@@ -17,7 +17,7 @@ ARM         := CGO_ENABLED=0 GOOS=linux GOARCH=arm GOARM=5
 ROOM        := github.com/empegsync/empegsync
 APART       := github.com/vishvananda/... regexp/... encoding/json go/... net/... reflect fmt \
 	$(ROOM)/cmd/... $(ROOM)/pkg/verbs $(ROOM)/pkg/boot $(ROOM)/pkg/install $(ROOM)/pkg/console $(ROOM)/pkg/synk \
-	$(ROOM)/pkg/rsync/options $(ROOM)/pkg/rsync/conf $(ROOM)/pkg/rsync/daemon $(ROOM)/pkg/rsync/client
+	$(ROOM)/pkg/rsync/options $(ROOM)/pkg/rsync/server $(ROOM)/pkg/rsync/conf $(ROOM)/pkg/rsync/daemon $(ROOM)/pkg/rsync/client
 BOARD       := -tags board $(foreach p,$(APART),-gcflags=$(p)=-l)
 
 export GO STATICCHECK FUZZTIME VERSION
