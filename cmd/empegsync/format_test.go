@@ -151,6 +151,31 @@ func TestLogNamesFromFile(t *testing.T) {
 	}
 }
 
+// TestServerLogTimesOfLinks: a server that sends to a version which may not set
+// the times of links logs them so.
+func TestServerLogTimesOfLinks(t *testing.T) {
+	t.Parallel()
+	w := newTwin(t)
+	w.fill(t)
+	for _, protocol := range []string{"29", "31"} {
+		var logs []string
+		for i, side := range sides {
+			here := w.dir + "/" + side + "/"
+			must(t, os.RemoveAll(here+"got"))
+			must(t, os.RemoveAll(here+"log"))
+			must(t, os.Mkdir(here+"got", 0o755))
+			must(t, os.Symlink("big", here+"got/l"))
+			w.run(t, side, "-a --protocol="+protocol+" SHELL:src/ got -M--log-file=log -M--log-file-format=%i_%n --rsync-path="+[]string{"rsync", w.ours}[i])
+			text, err := os.ReadFile(here + "log")
+			must(t, err)
+			logs = append(logs, plainLog(string(text)))
+		}
+		if d := cmp.Diff(comparable(logs[0]), comparable(logs[1])); d != "" || !strings.Contains(logs[1], "_l") {
+			t.Errorf("protocol %s: -rsync's +ours:\n%s\n%s", protocol, d, logs[1])
+		}
+	}
+}
+
 // TestRsyncHelpOfWords: what may be asked for is listed, as many words as
 // rsync's help has.
 func TestRsyncHelpOfWords(t *testing.T) {

@@ -23,7 +23,7 @@ func (t *served) observe(below string) transfer.Observer {
 	}
 	return &itemLog{plain, &transfer.ItemLog{
 		Describer: transfer.Describer{
-			Options: t.opt, Below: below, FileSum: t.agreed.FileSum, ListSum: t.agreed.ListSum, Seeded: !t.agreed.Caps.VarInts,
+			Options: t.opt, Below: below, FileSum: t.agreed.FileSum, ListSum: t.agreed.ListSum, Seeded: !t.agreed.Caps.VarInts, LinksUntimed: !t.agreed.Caps.SymlinkTimes,
 			About: logformat.Event{Host: t.who.name, Address: t.who.text, Module: t.module.Name, Path: t.module.Path, User: t.user},
 		},
 		Format: logformat.Parse(t.module.LogFormat), Items: t.agreed.Caps.ItemFlags,

@@ -83,7 +83,7 @@ func (c *active) observer() transfer.Observer {
 		format = DefaultLogFormat
 	}
 	return &logged{c, &transfer.ItemLog{
-		Describer: transfer.Describer{Options: c.Options, FileSum: c.a.FileSum, ListSum: c.a.ListSum, Seeded: !c.a.Caps.VarInts},
+		Describer: transfer.Describer{Options: c.Options, FileSum: c.a.FileSum, ListSum: c.a.ListSum, Seeded: !c.a.Caps.VarInts, LinksUntimed: !c.a.Caps.SymlinkTimes},
 		Format:    logformat.ParseLocal(format), Items: c.a.Caps.ItemFlags,
 		Write: func(line string, _ *logformat.Event) { c.note(line) },
 	}}
