@@ -156,6 +156,21 @@ func TestCountedTwice(t *testing.T) {
 	}
 }
 
+// TestDeletionsAreHandedBack: rsync's client counts deletions in one process and tells of
+// them in another, which hears of them by way of our server.
+func TestDeletionsAreHandedBack(t *testing.T) {
+	for _, when := range []string{"--delete-before", "--delete", "--delete-after"} {
+		s := newSandbox(t)
+		s.write(s.src+"/a", nil, then)
+		s.write(s.dst+"/x/y", nil, then)
+		s.ours(s.src)
+		out, code := s.rsync("-a", "--stats", when, s.url("/"), s.dst+"/")
+		if code != 0 || !strings.Contains(out, "deleted files: 2 (reg: 1, dir: 1)") {
+			t.Errorf("%s: code %d\n%s", when, code, out)
+		}
+	}
+}
+
 // TestExactTimes: -c brings the times of files that need no data up to date to the
 // nanosecond, as rsync does.
 func TestExactTimes(t *testing.T) {

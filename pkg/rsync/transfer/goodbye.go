@@ -118,7 +118,7 @@ func (r *receiver) finish() error {
 		return r.W.Flush()
 	}
 	if r.Server && r.opt.Stats && r.Caps.DeleteStats && r.opt.Delete != options.DeleteNone {
-		if err := r.writeDeleteStats(); err != nil {
+		if err := r.writeDeleteStats(r.stats.DeletedKinds); err != nil {
 			return err
 		}
 	}

@@ -55,7 +55,9 @@ func (c *common) readItem() (item, *filelist.Entry, error) {
 		case it.index == proto.IndexDone:
 			return it, nil, nil
 		case it.index == proto.IndexDelStats && c.Caps.DeleteStats:
-			c.readDeleteStats()
+			if err := c.readDeleteStats(); err != nil {
+				return item{}, nil, err
+			}
 			continue
 		case it.index < 0 && c.onPart != nil:
 			if err := c.onPart(it.index); err != nil {
@@ -100,18 +102,24 @@ func (c *common) readFlags(it *item) error {
 	return nil
 }
 
-// readDeleteStats reads counts of deletions by type (main.c:read_del_stats).
-func (c *common) readDeleteStats() {
+// readDeleteStats reads counts of deletions by type (main.c:read_del_stats). A
+// server that sends hands them back: the client's process that counts is not the
+// one that tells the user (rsync.c:read_ndx_and_attrs).
+func (c *common) readDeleteStats() error {
 	for i := range c.peerDeleted {
 		c.peerDeleted[i] = int(max(c.R.VarInt(), 0))
 	}
+	if !c.sending || !c.Server {
+		return nil
+	}
+	return c.writeDeleteStats(c.peerDeleted)
 }
 
-// writeDeleteStats tells the sending side how many files of each type were
+// writeDeleteStats tells the other side how many files of each type were
 // deleted (main.c:write_del_stats).
-func (c *common) writeDeleteStats() error {
+func (c *common) writeDeleteStats(kinds [5]int) error {
 	b := c.out.Append(nil, proto.IndexDelStats)
-	for _, n := range c.stats.DeletedKinds {
+	for _, n := range kinds {
 		b = wire.AppendVarInt(b, int32(n))
 	}
 	_, err := c.W.Write(b)
