@@ -93,6 +93,15 @@ func TestBackup(t *testing.T) {
 		s.write(dir+"/../bak/extra/file", []byte("a folder where a file goes"), then)
 		s.write(dir+"/../bak/changed", []byte("a backup of before"), then)
 	}}, "-aib --delete --backup-dir=../bak")
+	// A backup's folder has the mode of the one that it is of.
+	shut := func(text string, at int64) func(s *sandbox, dir string) {
+		return func(s *sandbox, dir string) {
+			s.write(dir+"/shut/file", []byte(text), at)
+			s.must(os.Chmod(dir+"/shut", 0o555))
+			s.settle(dir, "shut", ".")
+		}
+	}
+	onFiles(t, oracle{source: shut("new", then), dest: shut("older", then-5)}, "-aib --backup-dir=../bak")
 }
 
 // appendDest has the beginnings of files, and one that only looks like it.

@@ -1,6 +1,7 @@
 package transfer
 
 import (
+	"os"
 	"slices"
 	"strings"
 
@@ -208,9 +209,11 @@ func (g *generator) dir(index int32, e *filelist.Entry, p string, have rootfs.In
 	return g.deleteDuring(index, e, p)
 }
 
-// needsRoom reports whether a folder would shut ourselves out while we work.
+// needsRoom reports whether a folder would shut ourselves out while we work, which
+// none does to root (generator.c:recv_generator).
 func (g *generator) needsRoom(e *filelist.Entry) bool {
-	return g.opt.Perms && e.Mode&0o300 != 0o300
+	root := os.Geteuid() == 0 && g.opt.Super.Root(true)
+	return g.opt.Perms && e.Mode&0o300 != 0o300 && !root
 }
 
 // newDir makes a folder, unless that has been done to have a root, and tells of
