@@ -177,7 +177,8 @@ func OpenDest(dest string, opt *options.Options, created func(dir string)) (tran
 	if errors.Is(err, rootfs.ErrUntrusted) {
 		return transfer.Dest{}, proto.Failf(proto.ExitFileSelect, "change_dir#2 %q failed: %w", dest, reason(err))
 	}
-	if err != nil && (opt.MkPath || opt.DryRun) {
+	trailing, lost := strings.HasSuffix(dest, "/"), err
+	if err != nil && (opt.MkPath || opt.DryRun || !trailing) {
 		if root, rest, err = Aside(".", by)(".", clean); err == nil {
 			base = path.Join(".", strings.TrimSuffix(clean, rest))
 		}
@@ -185,7 +186,6 @@ func OpenDest(dest string, opt *options.Options, created func(dir string)) (tran
 	if err != nil {
 		return transfer.Dest{}, proto.Failf(proto.ExitFileIO, "mkdir %q failed: %w", clean, reason(err))
 	}
-	trailing := strings.HasSuffix(dest, "/")
 	d := transfer.Dest{Root: root, Path: rest, Called: strings.TrimRight(dest, "/"), Aside: Aside(base, aside)}
 	if trailing {
 		d.Path += "/"
@@ -193,6 +193,10 @@ func OpenDest(dest string, opt *options.Options, created func(dir string)) (tran
 	d.Accept = func(st transfer.Stats) error {
 		total := st.Files + st.Dirs + st.Links + st.Devices + st.Specials
 		switch {
+		case lost != nil && !opt.MkPath && !opt.DryRun && total > 1:
+			return proto.Failf(proto.ExitFileIO, "mkdir %q failed: %w", clean, reason(lost))
+		case lost != nil && !opt.MkPath && !opt.DryRun:
+			return proto.Failf(proto.ExitFileSelect, "change_dir#3 %q failed: %w", path.Dir(clean), reason(lost))
 		case exists && total > 1:
 			return proto.Failf(proto.ExitFileSelect, "ERROR: destination must be a directory when copying more than 1 file")
 		case exists && st.Dirs > 0:

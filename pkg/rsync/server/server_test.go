@@ -86,7 +86,7 @@ func TestClientsThatMakeNoSense(t *testing.T) {
 		{"a merge rule", send, number(29) + number(6) + ". .foo" + number(0), proto.ExitProtocol, "merge"},
 		{"leaves in the list", recv, number(28) + "\x01", proto.ExitStreamIO, ""},
 		{"two destinations", append(recv, "x"), number(28), proto.ExitSyntax, "2 destinations"},
-		{"no such place", []string{"--server", "-r", ".", dir + "/a/b"}, number(28), proto.ExitFileIO, "mkdir"},
+		{"no such place", []string{"--server", "-r", ".", dir + "/a/b/"}, number(28), proto.ExitFileIO, "mkdir"},
 		{"a version that is none", append([]string{"--server", "--sender", "--protocol=19"}, ".", dir), "", proto.ExitSyntax, "--protocol must be"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -149,7 +149,9 @@ func TestOpenDest(t *testing.T) {
 		{"file", many, "file", "", proto.ExitFileSelect},
 		{"file", oneDir, "file", "", proto.ExitFileSelect},
 		{"file/x", one, "", "", proto.ExitFileSelect},
-		{"no/new", one, "", "", proto.ExitFileIO},
+		{"no/new", many, "no/new", "", proto.ExitFileIO},
+		{"no/new", one, "no/new", "", proto.ExitFileSelect},
+		{"no/new/", one, "", "", proto.ExitFileIO},
 	} {
 		created := ""
 		d, err := OpenDest(filepath.Join(dir, c.dest)+c.dest[len(strings.TrimRight(c.dest, "/")):], &options.Options{}, func(p string) { created = p })

@@ -235,9 +235,12 @@ func (r *receiver) resolve(list *filelist.List) error {
 		}
 	}
 	// A folder that nothing is in gets the name as well.
-	single := r.parts.entries() == 1 && list.Last().Base != "." && !strings.HasSuffix(r.dest.Path, "/")
+	few := r.parts.entries() <= 1 && !strings.HasSuffix(r.dest.Path, "/")
+	single := few && r.parts.entries() == 1 && list.Last().Base != "."
 	missing := errors.Is(err, fs.ErrNotExist)
 	switch {
+	case few && r.parts.entries() == 0 && missing: // no folder is made for nothing
+		return r.resolveFile(p)
 	case single && (missing || !list.Last().IsDir() && errors.Is(err, syscall.ENOTDIR)):
 		return r.resolveFile(p)
 	case !missing:
@@ -254,7 +257,11 @@ func (r *receiver) resolve(list *filelist.List) error {
 		sub, err = r.root.Sub(p)
 	}
 	if err != nil {
-		return proto.Failf(proto.ExitFileIO, "make the destination folder %q: %w", p, reason(err))
+		code := proto.ExitFileIO
+		if few { // then rsync does not make one here, but looks for the one above
+			code = proto.ExitFileSelect
+		}
+		return proto.Failf(code, "make the destination folder %q: %w", p, reason(err))
 	}
 	r.root, r.fresh = sub, true
 	r.tellCreated(p, list)
