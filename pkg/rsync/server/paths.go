@@ -205,7 +205,7 @@ func OpenDest(dest string, opt *options.Options, created func(dir string)) (tran
 			return proto.Failf(proto.ExitFileSelect, "ERROR: destination path is not a directory")
 		case opt.MkPath && !opt.DryRun && (total > 1 || trailing):
 			// It is made with all that leads to it, which is told of then.
-		case !exists && (total > 1 || st.Dirs > 0 || trailing):
+		case !exists && (total > 1 || trailing):
 			created(strings.TrimRight(dest, "/"))
 		}
 		return nil

@@ -143,7 +143,7 @@ func TestOpenDest(t *testing.T) {
 		{"new", many, "new", "new", 0},
 		{"new/", one, "new/", "new", 0},
 		{"new", one, "new", "", 0},
-		{"new", oneDir, "new", "new", 0},
+		{"new", oneDir, "new", "", 0}, // an empty folder gets the name
 		{"link/new", many, "new", "link/new", 0},
 		{"file", one, "file", "", 0},
 		{"file", many, "file", "", proto.ExitFileSelect},
