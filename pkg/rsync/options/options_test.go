@@ -356,6 +356,7 @@ func FuzzParse(f *testing.F) {
 	f.Add("-auv\n--delete\nrsync://h/m\n.")
 	f.Add("--server\n--sender\n-vlogDtpre.iLsfxCIvu\n--numeric-ids\n.\nmod/x")
 	f.Add("--daemon\n--config=/c\n-vM\nx=y")
+	f.Add("-M-\n-M--unheard-of")
 	f.Add("-B=1.5kib+1\n-@\n-1\n--max-size\n8p\n--cc=md5,auto\n--\n-x")
 	f.Fuzz(func(t *testing.T, text string) {
 		args := strings.Split(text, "\n")
@@ -369,7 +370,7 @@ func FuzzParse(f *testing.F) {
 			if (o == nil) == (err == nil) || err != nil && !errors.As(err, &e) {
 				t.Fatalf("%v, %v", o, err)
 			}
-			if o == nil || o.Daemon || o.Help {
+			if o == nil || o.Daemon || o.Help || len(o.RemoteOptions) > 0 { // -M: the user's own words, sent unseen
 				continue
 			}
 			// Whatever was understood can be told to a server, who understands it.
