@@ -1,12 +1,12 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -41,17 +41,42 @@ func wrongClock(w *hosts, host string, by time.Duration) {
 		must(w.t, os.WriteFile(program, []byte(script), 0o755))
 		return
 	}
-	out, err := exec.Command("faketime", "-f", fmt.Sprintf("%+d", int(by.Seconds())), "env").Output()
-	must(w.t, err)
-	vars := regexp.MustCompile(`(?m)^(LD_PRELOAD|FAKETIME)=\S+$`).FindAllString(string(out), -1)
-	if len(vars) != 2 {
-		w.t.Fatalf("faketime sets %q", out)
+	set := "SetEnv NO_FAKE_STAT=1"
+	for _, v := range faketime(w.t, by) {
+		set += fmt.Sprintf(" %q", v)
 	}
 	config := w.path(host, "ssh/sshd_config")
 	text, err := os.ReadFile(config)
 	must(w.t, err)
-	set := "SetEnv NO_FAKE_STAT=1 " + strings.Join(vars, " ")
 	must(w.t, os.WriteFile(config, []byte(strings.Replace(string(text), "SetEnv", set, 1)), 0o644))
+}
+
+// faketime returns what has to be in a process's environment for its clock to be
+// wrong. It runs until the test ends: what it shares with those processes they would
+// else make themselves, each under the number that it has, and leave behind for the
+// next one of that number to fail over.
+func faketime(t *testing.T, by time.Duration) (vars []string) {
+	t.Helper()
+	cmd := exec.Command("faketime", "-f", fmt.Sprintf("%+d", int(by.Seconds())), "sh", "-c", "env; echo; exec cat")
+	stdin, err := cmd.StdinPipe()
+	must(t, err)
+	stdout, err := cmd.StdoutPipe()
+	must(t, err)
+	must(t, cmd.Start())
+	t.Cleanup(func() {
+		stdin.Close()
+		_ = cmd.Wait()
+	})
+	lines := bufio.NewScanner(stdout)
+	for lines.Scan() && lines.Text() != "" {
+		if name, _, _ := strings.Cut(lines.Text(), "="); name == "LD_PRELOAD" || name == "FAKETIME" || name == "FAKETIME_SHARED" {
+			vars = append(vars, lines.Text())
+		}
+	}
+	if len(vars) != 3 {
+		t.Fatalf("faketime sets %q", vars)
+	}
+	return vars
 }
 
 // A world in which clocks are wrong, peers have other names, users and families
