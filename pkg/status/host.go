@@ -11,13 +11,18 @@ import (
 // one that somebody has led here to have a browser read the page for him (DNS
 // rebinding); the answer is then 421 Misdirected Request (RFC 9110, 15.5.20).
 func Allowed(host string, names []string) bool {
+	var port string
 	if inner, ok := strings.CutPrefix(host, "["); ok {
-		var port string
-		if host, port, _ = strings.Cut(inner, "]"); port != "" && port[0] != ':' {
+		host, port, _ = strings.Cut(inner, "]")
+		if port != "" && port[0] != ':' {
 			return false
 		}
+		port = strings.TrimPrefix(port, ":")
 	} else if strings.Count(host, ":") == 1 {
-		host, _, _ = strings.Cut(host, ":")
+		host, port, _ = strings.Cut(host, ":")
+	}
+	if strings.Trim(port, "0123456789") != "" {
+		return false
 	}
 	host = strings.TrimSuffix(strings.ToLower(host), ".")
 	if _, err := netip.ParseAddr(host); err == nil || host == "localhost" {

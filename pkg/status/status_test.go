@@ -16,6 +16,7 @@ func TestAllowed(t *testing.T) {
 		"127.0.0.1": true, "127.0.0.1:8081": true, "[::1]:8081": true, "[2001:db8::1]": true, "::1": true, "localhost": true, "LOCALHOST:1": true, "localhost.:1": true,
 		"ws1": true, "ws1:80": true, "cache.example.org:80": true, "cache.example.org.": true,
 		"": false, "evil.example": false, "evil.example:8081": false, "localhost.evil.example": false, "127.0.0.1.evil.example": false, "ws1.": true, "ws2": false, "[evil]:80": false,
+		"ws1:": true, "ws1:x": false, "[::1]:80:90": false, "[::]:X:": false, "127.0.0.1:evil.example": false,
 	} {
 		if got := Allowed(host, names); got != want {
 			t.Errorf("%q: %v", host, got)
@@ -75,7 +76,7 @@ func TestPageEscapes(t *testing.T) {
 // Whatever a Host field says, it does not become one of the page's names by what
 // stands around it.
 func FuzzAllowed(f *testing.F) {
-	for _, host := range []string{"ws1:8081", "ws1.", "[::1]:80", "localhost.evil.example", "[ws1", "[::1]evil.example", "ws1:80:80", "127.0.0.1.evil.example", "]ws1["} {
+	for _, host := range []string{"ws1:8081", "ws1.", "[::1]:80", "localhost.evil.example", "[ws1", "[::1]evil.example", "ws1:80:80", "127.0.0.1.evil.example", "]ws1[", "[::]:X:"} {
 		f.Add(host)
 	}
 	f.Fuzz(func(t *testing.T, host string) {
